@@ -1,3 +1,5 @@
+//! The decoder of Bayse Markets against a naive reader.
+
 use std::ops::ControlFlow;
 
 use ticklot_book::{Fixed, Level, MAX_LEVELS, Scale};
@@ -9,23 +11,23 @@ use ticklot_frame::{Decimal, Lines, TradeSide};
 
 use crate::fields::{fields, read_fields, trade_side};
 use crate::json::{
-    Json, Refused, array, is_ambiguous, judge, non_null, normalized, number, object, required,
-    string,
+    Json, Refused, array, check_syntax, is_ambiguous, non_null, normalized, number, object,
+    required, string,
 };
 use crate::oracle::{
-    self, BACKENDS, Decoded, Placed, check_places, compare, hold, places, refused,
+    self, BACKENDS, Decoded, LevelOffset, check_backends, check_offsets, compare, level_offsets,
+    refused,
 };
 
-/// `data` is a frame: each line is held to what it says, and read as a REST body too; and so is the frame
-/// as a whole.
+/// `data` is a frame. Each line and the whole frame are checked, also as REST bodies.
 pub fn bayse(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
     let lines = Lines::new(data).map(|line| line.bytes);
     let decoders = || BACKENDS.map(Decoder::with_backend).into();
-    let (mut used, all) = hold(lines, decoders, decode, check);
-    // A body between lines must not matter to a decoder either.
+    let (mut used, all) = check_backends(lines, decoders, decode, check);
+    // A REST body between lines must not affect a decoder.
     check_body(&mut used[0], data);
     for (line, expected) in &all {
         assert_eq!(&decode(&mut used[0], line), expected);
@@ -41,17 +43,17 @@ fn decode(decoder: &mut Decoder, line: &[u8]) -> Decoded<Json> {
     Ok((owned(&message), levels))
 }
 
-fn levels(book: &OrderBook<'_>) -> Vec<Placed> {
+fn levels(book: &OrderBook<'_>) -> Vec<LevelOffset> {
     let scale = scale_of(book.market_id);
-    places([book.bids, book.asks], scale, |error| book.refusal(error))
+    level_offsets([book.bids, book.asks], scale, |error| book.refusal(error))
 }
 
-/// Holds a message to what the line says, by the general decoder.
+/// Compares a message with the naive reading of its line. `decoder` takes the general path.
 fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Json>) {
-    let json = judge(line, refused(line, decoded));
+    let json = check_syntax(line, refused(line, decoded));
     compare(decoded, json.as_ref().map(read));
     if let Ok((message, levels)) = decoded {
-        check_places(line, levels, read_level);
+        check_offsets(line, levels, read_level);
         check_round_trip(message);
     }
     if let Ok(message) = decoder.decode(line, &scale_of) {
@@ -69,13 +71,13 @@ fn check(decoder: &mut Decoder, line: &[u8], decoded: &Decoded<Json>) {
     check_body(decoder, line);
 }
 
-/// The scale of a market: another for each length of its id.
+/// The scale of a market, by the length of its id.
 fn scale_of(market: &str) -> Scale {
     let (price, quantity) = [(2, 4), (0, 0), (18, 18), (6, 6), (3, 2)][market.len() % 5];
     Scale::new(price, quantity).expect("at most 18 decimals")
 }
 
-/// What a message says in more than one way.
+/// Checks the accessors of a message.
 fn check_views(message: &Message<'_>) {
     assert_eq!(
         message.server_error().is_some(),
@@ -97,7 +99,7 @@ fn check_views(message: &Message<'_>) {
     }
 }
 
-/// The lists know their lengths, and prices are found by their labels.
+/// Checks the lengths of lists, and the lookup of prices by label.
 fn check_lists(update: &PriceUpdate<'_>) {
     let markets = update.markets;
     assert_eq!(markets.len(), markets.iter().count());
@@ -119,7 +121,7 @@ fn check_lists(update: &PriceUpdate<'_>) {
     }
 }
 
-/// What the server echoes stands in its text where the documentation says.
+/// Checks that the echoed parts of an error are at the documented positions of its text.
 fn check_kind(text: &str, kind: ServerErrorKind<'_>) {
     let written = match kind {
         ServerErrorKind::UnknownType(kind) => format!("unknown message type: {kind}"),
@@ -136,12 +138,12 @@ fn check_kind(text: &str, kind: ServerErrorKind<'_>) {
     assert_eq!(written, text);
 }
 
-/// `Decoder::books`, element by element.
+/// Checks [`Decoder::books`], element by element.
 fn check_body(decoder: &mut Decoder, body: &[u8]) {
     let mut seen = Vec::new();
     let result = decoder.books(body, &scale_of, |book| {
         if let Ok(book) = &book {
-            check_places(body, &levels(book), read_level);
+            check_offsets(body, &levels(book), read_level);
             assert_eq!(book.sent, None);
         }
         seen.push(book.map(|book| book_json(&book)));
@@ -150,7 +152,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     for book in &seen {
         refused(body, book);
     }
-    let expected: Option<Vec<_>> = judge(body, refused(body, &result))
+    let expected: Option<Vec<_>> = check_syntax(body, refused(body, &result))
         .and_then(|json| json.items().ok().map(<[Json]>::to_vec))
         .map(|items| items.iter().map(read_book).collect());
     assert_eq!(result.is_ok(), expected.is_some(), "{result:?}");
@@ -162,7 +164,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
             Err(error) => assert_eq!(&Err(Refused), expected, "{error}"),
         }
     }
-    // Broken off after each number of elements, it gives as many.
+    // The callback may break after any number of elements.
     for stop in 1..=expected.len().min(3) {
         let mut given = 0;
         let again = decoder.books(body, &scale_of, |book| {
@@ -178,7 +180,7 @@ fn check_body(decoder: &mut Decoder, body: &[u8]) {
     }
 }
 
-/// A decoded message, written in the venue's format, is decoded to the same.
+/// Checks that a message in the venue's format decodes to the same message.
 fn check_round_trip(message: &Json) {
     let line = message.to_string();
     let mut decoder = Decoder::new();
@@ -189,7 +191,7 @@ fn check_round_trip(message: &Json) {
 
 type Fields<'a> = Vec<(&'a str, Json)>;
 
-/// A message of these fields between its type and the time of sending.
+/// A message with these fields between its type and its time.
 fn enclose(kind: &str, fields: Fields<'_>, sent: Option<i64>) -> Json {
     let mut all = vec![("type", string(kind))];
     all.extend(fields);
@@ -287,7 +289,7 @@ fn order_book(
     let level = |it: &Level| {
         let price = Fixed::new(it.ticks.0, scale.price_decimals());
         let quantity = Fixed::new(it.lots.0, scale.quantity_decimals());
-        let total = Json::Number("0.5".to_owned()); // of no account
+        let total = Json::Number("0.5".to_owned()); // not decoded
         let [price, quantity] = [price, quantity].map(|it| Json::Number(it.to_string()));
         object(vec![
             ("price", price),
@@ -405,7 +407,7 @@ fields!(ORDER, order_fields(it: OrderUpdated<'_>), {
     "order/updatedAt": Integer? = it.order.updated_at;
 });
 
-/// The message in a JSON text, by the contract.
+/// Reads a message by the contract.
 fn read(json: &Json) -> Result<Json, Refused> {
     let [kind, inside] = json.fields(["type", "data"])?;
     let kind = required(kind)?.text()?;
@@ -468,10 +470,10 @@ fn read_markets(data: &Json) -> Result<Json, Refused> {
     Ok(Json::Array(markets.collect::<Result<_, _>>()?))
 }
 
-/// Labels and prices; one that is null or cannot be read is none, but counts.
+/// Reads labels and prices. An invalid price is skipped, but counts towards the limit.
 fn read_prices(prices: &Json) -> Result<Vec<(String, Json)>, Refused> {
     let fields = prices.object()?;
-    if fields.len() > MAX_OUTCOMES || prices.has_twins() {
+    if fields.len() > MAX_OUTCOMES || prices.has_duplicates() {
         return Err(Refused);
     }
     let price = |(label, price): &(String, Json)| {
@@ -497,8 +499,8 @@ fn read_book(book: &Json) -> Result<Json, Refused> {
     ))
 }
 
-/// The identity of a line, even of one that cannot be read: none if its type is readable and another one, else the market
-/// and the outcome.
+/// The identity of a line, which may be invalid: `None` if it has another type, otherwise the market and the
+/// outcome.
 fn read_identity(json: &Json) -> Option<[Option<String>; 2]> {
     let kind = json.extra("type", Json::text);
     if kind.is_some_and(|kind| kind != "orderbook_update") {

@@ -1,8 +1,10 @@
+//! Decimal numbers against arithmetic on text.
+
 use std::cmp::Ordering;
 
 use ticklot_book::{DecimalError, Fixed, parse_decimal};
 
-/// The first byte is the decimals of the grid, the rest a text.
+/// The first byte is the number of decimals, and the rest is a text.
 pub fn decimal(data: &[u8]) {
     let Some((&decimals, text)) = data.split_first() else {
         return;
@@ -23,7 +25,7 @@ fn round_trip(steps: i64, decimals: u8) {
     assert_eq!(parse_decimal(printed.as_bytes(), decimals), Ok(steps));
 }
 
-/// `steps` as a decimal: its digits, with the point put in.
+/// `steps` as a decimal text: its digits with a point.
 fn shown(steps: i64, decimals: u8) -> String {
     let decimals = usize::from(decimals);
     let sign = if steps < 0 { "-" } else { "" };
@@ -33,7 +35,7 @@ fn shown(steps: i64, decimals: u8) -> String {
     format!("{sign}{whole}{point}{fraction}")
 }
 
-/// A decimal text as a whole number of steps of 10^-`decimals`, by moving digits about.
+/// Converts a decimal text to a number of steps of 10^-`decimals`, by operations on the text.
 pub(crate) fn exact(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     let text = std::str::from_utf8(text).map_err(|_| DecimalError::Syntax)?;
     let (sign, text) = text
@@ -52,7 +54,7 @@ pub(crate) fn exact(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     if significant.is_empty() {
         return Ok(0);
     }
-    // The number is `significant` and `zeros` zeros, in steps.
+    // The number of steps is `significant` followed by `zeros` zeros.
     let trimmed = all.len() - significant.len();
     let zeros = exponent - signed(fraction.len()) + signed(trimmed) + i64::from(decimals);
     let zeros = usize::try_from(zeros).map_err(|_| DecimalError::OffGrid { decimals })?;
@@ -68,11 +70,11 @@ pub(crate) fn exact(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     Ok(format!("{sign}{steps}").parse().expect("it fits"))
 }
 
-/// The largest number of an `i64`, and the smallest without its sign.
+/// The digits of the largest and of the smallest `i64`.
 const MOST: &str = "9223372036854775807";
 const LEAST: &str = "9223372036854775808";
 
-/// Two whole numbers without leading zeros.
+/// Compares two integers without leading zeros.
 fn by_length(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
@@ -82,7 +84,7 @@ fn digits(text: &str) -> Result<&str, DecimalError> {
     all.then_some(text).ok_or(DecimalError::Syntax)
 }
 
-/// An exponent; one of more than twelve digits as 10^12, since no text is that long.
+/// An exponent, limited to 10^12, because no text is that long.
 fn exponent_of(text: &str) -> Result<i64, DecimalError> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(text) => (-1, text),

@@ -1,27 +1,27 @@
-//! The fields of messages: one table for each, which makes an object of a decoded message, and the same object of JSON that
-//! may have other fields too.
+//! Tables of the fields of messages. A table converts a decoded message to an object, and reads the same object
+//! from JSON that may have other fields.
 
 use ticklot_book::{Lots, Ticks};
 use ticklot_frame::{Decimal, IsoTime, TradeSide, UnixMillis, UnixSeconds};
 
 use crate::json::{Json, Refused, normalized, number, required, string};
 
-/// How a field is read.
+/// The type of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     Text,
     Number,
     Integer,
-    /// A whole number that is not below zero.
+    /// A nonnegative integer.
     Steps,
     Side,
 }
 
-/// The path of a field, how it is read, and whether it is required.
+/// The path of a field, its type, and whether it is required.
 pub(crate) type Spec = (&'static str, Rule, bool);
 
-/// Defines a table of fields, and the function that makes an object of a message: `"name": Rule = value;`, and
-/// `Rule?` for an optional field.
+/// Defines a table of fields, and the function that converts a message to an object. A field is `"name": Rule = value;`,
+/// with `Rule?` for an optional one.
 macro_rules! fields {
     ($table:ident, $fields:ident($it:ident: $message:ty), {
         $($name:literal: $rule:ident $(? $($optional:literal)?)? = $value:expr;)*
@@ -40,7 +40,7 @@ pub(crate) use fields;
 
 /// The value of a field of a decoded message.
 pub(crate) trait Value {
-    /// As text; none if it is absent.
+    /// The value as text; `None` if it is absent.
     fn text(self) -> Option<String>;
 }
 
@@ -73,7 +73,7 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
-/// The fields of an object, or of objects in it.
+/// Reads the fields of an object and of objects in it.
 pub(crate) fn read_fields(json: &Json, table: &[Spec]) -> Result<Json, Refused> {
     let field = |&(path, rule, is_required): &Spec| {
         let (object, name) = match path.split_once('/') {
@@ -98,7 +98,7 @@ pub(crate) fn read_fields(json: &Json, table: &[Spec]) -> Result<Json, Refused> 
     Ok(object_of(table, values))
 }
 
-/// The present values of a table as an object, those of objects inside it last.
+/// The present values of a table as an object, with nested objects last.
 pub(crate) fn object_of(table: &[Spec], values: impl IntoIterator<Item = Option<String>>) -> Json {
     let mut objects: Vec<(&str, Vec<(String, Json)>)> = vec![("", Vec::new())];
     for (&(path, rule, _), value) in table.iter().zip(values) {

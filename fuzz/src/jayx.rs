@@ -1,3 +1,5 @@
+//! The decoder of JayX against a naive reader.
+
 mod requests;
 
 use ticklot_book::{Level, Lots, Scale, Ticks};
@@ -8,11 +10,14 @@ use ticklot_frame::{ErrorKind, Trade, UnixMillis};
 
 pub(crate) use self::requests::requests;
 use crate::fields::{Spec, fields, read_fields, trade_side};
-use crate::json::{Json, Refused, array, is_ambiguous, judge, non_null, object, required, string};
-use crate::oracle::{BACKENDS, Decoded, check_places, compare, hold, places, refused};
+use crate::json::{
+    Json, Refused, array, check_syntax, is_ambiguous, non_null, object, required, string,
+};
+use crate::oracle::{
+    BACKENDS, Decoded, check_backends, check_offsets, compare, level_offsets, refused,
+};
 
-/// `data` is frames with the byte 0x1E between them, which no JSON holds: each is held to what it says in
-/// every envelope.
+/// `data` is frames, separated by the byte 0x1E, which no JSON contains. Each is checked in every envelope.
 pub fn jayx(data: &[u8]) {
     if is_ambiguous(data) {
         return;
@@ -24,7 +29,7 @@ pub fn jayx(data: &[u8]) {
                 .map(|backend| Decoder::with_backend(envelope, backend))
                 .into()
         };
-        hold(frames, decoders, decode, |decoder, frame, decoded| {
+        check_backends(frames, decoders, decode, |decoder, frame, decoded| {
             let refused = refused(frame, decoded);
             check(envelope, frame, decoded, refused);
             let named = named_event(envelope, frame, refused);
@@ -36,7 +41,7 @@ pub fn jayx(data: &[u8]) {
 fn decode(decoder: &mut Decoder, frame: &[u8]) -> Decoded<Owned> {
     let message = decoder.decode(frame)?;
     let levels = match &message {
-        Message::OrderBook(book) => places([book.bids, book.asks], Scale::UNIT, |error| {
+        Message::OrderBook(book) => level_offsets([book.bids, book.asks], Scale::UNIT, |error| {
             book.refusal(error)
         }),
         _ => Vec::new(),
@@ -52,7 +57,7 @@ fn check(envelope: Envelope, frame: &[u8], decoded: &Decoded<Owned>, refused: Op
     };
     let expected = match body {
         Ok(Body::Control(control)) => Some(Ok(control)),
-        Ok(Body::Json(text, read)) => judge(text, refused).map(|json| read(&json)),
+        Ok(Body::Json(text, read)) => check_syntax(text, refused).map(|json| read(&json)),
         Err(Refused) => {
             let is_known = matches!(refused, Some(ErrorKind::Packet | ErrorKind::Binary));
             assert!(is_known, "{refused:?}");
@@ -61,7 +66,7 @@ fn check(envelope: Envelope, frame: &[u8], decoded: &Decoded<Owned>, refused: Op
     };
     compare(decoded, expected);
     if let Ok((message, levels)) = decoded {
-        check_places(frame, levels, |level, _| read_level(level));
+        check_offsets(frame, levels, |level, _| read_level(level));
         check_round_trip(message);
     }
 }
@@ -74,7 +79,7 @@ fn is_packet(envelope: Envelope, frame: &[u8]) -> bool {
     }
 }
 
-/// The event that a frame names, even one that cannot be read: `packet` for a packet of the session.
+/// The event of a frame, which may be invalid: `packet` for a packet of the session.
 fn named_event(envelope: Envelope, frame: &[u8], refused: Option<ErrorKind>) -> Option<String> {
     let is_packet = is_packet(envelope, frame);
     let text = match is_packet {
@@ -84,7 +89,7 @@ fn named_event(envelope: Envelope, frame: &[u8], refused: Option<ErrorKind>) -> 
             _ => return Some("packet".to_owned()),
         },
     };
-    let json = judge(text, refused)?;
+    let json = check_syntax(text, refused)?;
     if is_packet {
         return json.items().ok()?.first()?.text().ok();
     }
@@ -95,17 +100,17 @@ fn named_event(envelope: Envelope, frame: &[u8], refused: Option<ErrorKind>) -> 
     }
 }
 
-/// What a frame holds.
+/// The contents of a frame.
 enum Body<'a> {
-    /// All there is to know.
+    /// A packet without JSON.
     Control(Owned),
-    /// JSON, and how it is to be read.
+    /// JSON, and its reader.
     Json(&'a [u8], Reader),
 }
 
 type Reader = fn(&Json) -> Result<Owned, Refused>;
 
-/// Takes the head off a packet of Engine.IO 4 and Socket.IO 4.
+/// Parses the prefix of a packet of Engine.IO 4 and Socket.IO 4.
 fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
     let control = |packet: &str| Ok(Body::Control(Owned::Packet(packet.to_owned())));
     match frame {
@@ -147,7 +152,7 @@ fn unwrap_packet(frame: &[u8]) -> Result<Body<'_>, Refused> {
 enum Owned {
     /// A packet of the session.
     Packet(String),
-    /// An event and its payload; of one that is not documented the payload is empty.
+    /// An event and its payload, which is empty for an undocumented event.
     Event(String, Json),
 }
 
@@ -200,7 +205,7 @@ impl Owned {
         Self::event("orderbook", vec![("orderBook", book), ("trades", trades)])
     }
 
-    /// The frames of a message: an event has several forms, a packet one.
+    /// The frames of a message: an event has several formats, and a packet has one.
     fn frames(&self) -> Vec<(Envelope, String)> {
         let (event, payload) = match self {
             Self::Packet(text) => return vec![(Envelope::SocketIo, text.clone())],
@@ -227,7 +232,7 @@ fn acknowledgement(id: u64) -> String {
     format!("43{id}[]")
 }
 
-/// A decoded message, written in the venue's format and in either envelope, is decoded to the same.
+/// Checks that a message in the venue's formats decodes to the same message.
 fn check_round_trip(message: &Owned) {
     for (envelope, frame) in message.frames() {
         let mut decoder = Decoder::new(envelope);
@@ -326,7 +331,7 @@ fn read_refusal(json: &Json) -> Result<Owned, Refused> {
     Ok(Owned::refused(&reason(Some(json))))
 }
 
-/// A reason that cannot be read is none.
+/// The reason of a refusal; empty if it is invalid.
 fn reason(json: Option<&Json>) -> String {
     let read = |json: &Json| match json {
         Json::Object(_) => required(json.fields(["message"])?[0])?.text(),
@@ -340,7 +345,7 @@ fn read_event(json: &Json) -> Result<Owned, Refused> {
     read_named(required(items.first())?, items.get(1))
 }
 
-/// Of an event that is not documented nothing but the name is read.
+/// Only the name of an undocumented event is read.
 fn read_named(name: &Json, message: Option<&Json>) -> Result<Owned, Refused> {
     let name = name.text()?;
     match name.as_str() {
@@ -379,7 +384,7 @@ fn read_payload(json: &Json) -> Result<Owned, Refused> {
     }
 }
 
-/// The event that the keys of a bare payload name; empty for none.
+/// The event that the keys of a bare payload identify; empty for none.
 fn bare_event(json: &Json) -> Result<&'static str, Refused> {
     let [order_book, spot, add, modify, cancel, error] =
         json.fields(["orderBook", "spot", "add", "modify", "cancel", "error"])?;
@@ -429,7 +434,7 @@ fn read_orders(payload: &Json) -> Result<Owned, Refused> {
     ))
 }
 
-/// The fields of an object, even if it has none of them.
+/// Reads the fields of an object, which may have none of them.
 fn read_object(json: &Json, table: &[Spec]) -> Result<Json, Refused> {
     json.object()?;
     read_fields(json, table)
@@ -446,7 +451,7 @@ fn read_book(payload: &Json) -> Result<Owned, Refused> {
     Ok(Owned::order_book(&bids, &asks, &trades))
 }
 
-/// An array read item by item; null is an empty one.
+/// Reads an array item by item; null is an empty one.
 fn list<T>(json: &Json, read: fn(&Json) -> Result<T, Refused>) -> Result<Vec<T>, Refused> {
     if *json == Json::Null {
         return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! JSON as `serde_json` reads it, with what its own `Value` loses: fields that stand twice, and the
-//! order of fields. Numbers keep their text.
+//! A JSON tree that `serde_json` builds. Unlike its `Value`, the tree keeps duplicate fields, the order of fields,
+//! and the text of numbers.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use ticklot_frame::ErrorKind;
 
 use crate::decimal::exact;
 
-/// The decoders' limit of nesting. That of `serde_json` is 128.
+/// The maximum nesting depth of the decoders. That of `serde_json` is 128.
 const MAX_DEPTH: usize = 64;
 
-/// How `serde_json` hands over the text of a number: as an object with this field.
+/// The field of the object in which `serde_json` passes the text of a number.
 const NUMBER: &str = "$serde_json::private::Number";
 
 /// A JSON value.
@@ -27,24 +27,24 @@ pub(crate) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// A message that a decoder must refuse.
+/// The error for a message that a decoder must reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
 
-/// Whether the text could make `serde_json` take an object for a number.
+/// Whether `serde_json` could mistake an object of the text for a number.
 pub(crate) fn is_ambiguous(text: &[u8]) -> bool {
     text.windows(7).any(|window| window == b"private")
 }
 
-/// Holds a decoder's verdict on whether a text is JSON to that of `serde_json`, and returns the
-/// value if the decoder had one to read.
-pub(crate) fn judge(text: &[u8], refused: Option<ErrorKind>) -> Option<Json> {
+/// Checks that a decoder and `serde_json` agree on whether a text is JSON. Returns the value, unless the decoder
+/// reported a syntax error.
+pub(crate) fn check_syntax(text: &[u8], refused: Option<ErrorKind>) -> Option<Json> {
     let json = serde_json::from_slice::<Json>(text);
     match (refused, &json) {
-        (Some(ErrorKind::Json), Ok(_)) => panic!("refused, though JSON"),
+        (Some(ErrorKind::Json), Ok(_)) => panic!("rejected valid JSON"),
         (Some(ErrorKind::Json), Err(_)) => None,
         (Some(ErrorKind::Utf8), _) => {
-            assert!(std::str::from_utf8(text).is_err(), "refused, though UTF-8");
+            assert!(std::str::from_utf8(text).is_err(), "rejected valid UTF-8");
             None
         }
         (Some(ErrorKind::TooDeep { .. }), json) => {
@@ -54,12 +54,12 @@ pub(crate) fn judge(text: &[u8], refused: Option<ErrorKind>) -> Option<Json> {
             );
             None
         }
-        (_, Err(error)) => panic!("not refused as no JSON: {error}"),
+        (_, Err(error)) => panic!("accepted invalid JSON: {error}"),
         (refused, Ok(json)) => {
-            if let Some(ErrorKind::Twice { field }) = refused {
-                assert!(json.has_twice(field), "{field}: {json:?}");
+            if let Some(ErrorKind::Duplicate { field }) = refused {
+                assert!(json.has_duplicate(field), "{field}: {json:?}");
             }
-            assert!(json.depth() <= MAX_DEPTH, "accepted: {json:?}");
+            assert!(json.depth() <= MAX_DEPTH, "too deep: {json:?}");
             Some(json.clone())
         }
     }
@@ -75,23 +75,22 @@ impl Json {
         1 + inside.unwrap_or(0)
     }
 
-    /// Whether a field of this name stands twice in an object of it, or holds an object in which any
-    /// does.
-    fn has_twice(&self, name: &str) -> bool {
+    /// Whether an object in the tree has this field twice, or has a field of this name whose object has any duplicate.
+    fn has_duplicate(&self, name: &str) -> bool {
         match self {
-            Self::Array(items) => items.iter().any(|item| item.has_twice(name)),
+            Self::Array(items) => items.iter().any(|item| item.has_duplicate(name)),
             Self::Object(fields) => {
                 fields.iter().filter(|(key, _)| key == name).count() > 1
                     || fields.iter().any(|(key, value)| {
-                        (key == name && value.has_twins()) || value.has_twice(name)
+                        (key == name && value.has_duplicates()) || value.has_duplicate(name)
                     })
             }
             _ => false,
         }
     }
 
-    /// Whether two fields of the object have one name.
-    pub(crate) fn has_twins(&self) -> bool {
+    /// Whether two fields of the object have the same name.
+    pub(crate) fn has_duplicates(&self) -> bool {
         let Self::Object(fields) = self else {
             return false;
         };
@@ -100,7 +99,7 @@ impl Json {
         keys.windows(2).any(|pair| pair[0] == pair[1])
     }
 
-    /// The fields of these names; each may stand once.
+    /// The fields with these names. A duplicate is an error.
     pub(crate) fn fields<const N: usize>(
         &self,
         names: [&str; N],
@@ -110,8 +109,8 @@ impl Json {
         };
         let mut found = [None; N];
         for (key, value) in fields {
-            if let Some(place) = names.iter().position(|name| name == key)
-                && found[place].replace(value).is_some()
+            if let Some(index) = names.iter().position(|name| name == key)
+                && found[index].replace(value).is_some()
             {
                 return Err(Refused);
             }
@@ -119,7 +118,7 @@ impl Json {
         Ok(found)
     }
 
-    /// A field that costs nothing: none unless it stands once and can be read.
+    /// An optional field: `None` unless it occurs once and is valid.
     pub(crate) fn extra<T>(
         &self,
         name: &str,
@@ -151,18 +150,18 @@ impl Json {
         }
     }
 
-    /// The items of an array, of which there may be so many.
+    /// The items of an array with at most `limit` items.
     pub(crate) fn list(&self, limit: usize) -> Result<&[Self], Refused> {
         self.items()
             .and_then(|items| items.get(..=limit).map_or(Ok(items), |_| Err(Refused)))
     }
 
-    /// The same of a field; none when it is absent or null.
+    /// The same for a field, which may be absent or null.
     pub(crate) fn list_or_none(field: Option<&Self>, limit: usize) -> Result<&[Self], Refused> {
         non_null(field).map_or(Ok(&[]), |field| field.list(limit))
     }
 
-    /// A number, or a string that holds one, as it is [`normalized`].
+    /// The [`normalized`] text of a number, or of a string that contains one.
     pub(crate) fn number(&self) -> Result<String, Refused> {
         match self {
             Self::Number(text) => Ok(text.clone()),
@@ -180,18 +179,18 @@ impl Json {
         }
     }
 
-    /// A whole number.
+    /// An integer.
     pub(crate) fn integer(&self) -> Result<i64, Refused> {
         exact(self.number()?.as_bytes(), 0).map_err(|_: DecimalError| Refused)
     }
 
-    /// A whole number of steps, not below zero.
+    /// A nonnegative number of steps.
     pub(crate) fn steps(&self, decimals: u8) -> Result<i64, Refused> {
         let steps = exact(self.number()?.as_bytes(), decimals).map_err(|_| Refused)?;
         if steps < 0 { Err(Refused) } else { Ok(steps) }
     }
 
-    /// A whole number of 32 bits.
+    /// An unsigned integer of 32 bits.
     pub(crate) fn count(&self) -> Result<u32, Refused> {
         u32::try_from(self.integer()?).map_err(|_| Refused)
     }
@@ -219,7 +218,7 @@ impl fmt::Display for Json {
     }
 }
 
-/// The text of a number as `serde_json` keeps it: its exponent, if any, after `e` and a sign.
+/// The text of a number as `serde_json` keeps it, with an exponent after `e` and a sign.
 pub(crate) fn normalized(number: &str) -> String {
     match number.split_once(['e', 'E']) {
         None => number.to_owned(),
@@ -243,7 +242,7 @@ pub(crate) fn strings(texts: &[&str]) -> Json {
     array(texts, |text| string(text))
 }
 
-/// A number, as a string if JSON has no such number: it was in quotes then.
+/// A number, or a string if it is not a JSON number and must have been in quotes.
 pub(crate) fn number(text: &str) -> Json {
     match serde_json::from_str(text) {
         Ok(Json::Number(_)) => Json::Number(text.to_owned()),
@@ -264,7 +263,7 @@ pub(crate) fn object(fields: Vec<(&str, Json)>) -> Json {
     )
 }
 
-/// Whether it is an empty string, an empty array, or an array with an empty string in it.
+/// Whether a value is an empty string, an empty array, or an array with an empty string.
 pub(crate) fn is_empty(value: &Json) -> bool {
     match value {
         Json::String(text) => text.is_empty(),
@@ -273,7 +272,7 @@ pub(crate) fn is_empty(value: &Json) -> bool {
     }
 }
 
-/// A field that must be there.
+/// A required field.
 pub(crate) fn required(field: Option<&Json>) -> Result<&Json, Refused> {
     field.ok_or(Refused)
 }
@@ -297,7 +296,7 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Bool(value))
             }
 
-            // Integers of up to 64 bits come as such: their text is what they print.
+            // Integers of up to 64 bits are passed as numbers.
             fn visit_u64<E: Error>(self, number: u64) -> Result<Json, E> {
                 Ok(Json::Number(number.to_string()))
             }

@@ -1,3 +1,5 @@
+//! The decoder and the requests of Kraken against a naive reader.
+
 mod read;
 mod requests;
 
@@ -5,18 +7,20 @@ use ticklot_book::Scale;
 use ticklot_frame::kraken::{Book, Decoder, Message, checksum};
 
 use self::read::{identity, read, read_level};
-use crate::json::{is_ambiguous, judge, normalized};
+use crate::json::{check_syntax, is_ambiguous, normalized};
 use crate::naive::naive_crc32;
-use crate::oracle::{Decoded, Placed, check_places, compare, hold, places, refused};
+use crate::oracle::{
+    Decoded, LevelOffset, check_backends, check_offsets, compare, level_offsets, refused,
+};
 
-/// `data` is frames with the byte 0x1E between them, which no JSON contains. The frames are also the
-/// symbols of a request.
+/// `data` is frames, separated by the byte 0x1E, which no JSON contains. The frames are also the symbols of a
+/// request.
 pub fn kraken(data: &[u8]) {
     if is_ambiguous(data) {
         return;
     }
     let frames = || data.split(|&byte| byte == 0x1e);
-    let (mut used, all) = hold(frames(), || vec![Decoder::new()], decode, check);
+    let (mut used, all) = check_backends(frames(), || vec![Decoder::new()], decode, check);
     for (frame, decoded) in &all {
         check(&mut used[0], frame, decoded);
     }
@@ -35,17 +39,17 @@ fn decode(decoder: &mut Decoder, frame: &[u8]) -> Decoded<Vec<String>> {
 }
 
 fn check(decoder: &mut Decoder, frame: &[u8], decoded: &Decoded<Vec<String>>) {
-    let json = judge(frame, refused(frame, decoded));
+    let json = check_syntax(frame, refused(frame, decoded));
     compare(decoded, json.as_ref().map(read));
     if let Ok((_, levels)) = decoded {
-        check_places(frame, levels, read_level);
+        check_offsets(frame, levels, read_level);
     }
     let found = decoder.identify(frame);
     let found = found.map(|it| (it.channel.map(String::from), it.symbol.map(String::from)));
     assert_eq!(found, json.as_ref().map(identity));
 }
 
-/// Another scale for each length of the symbol.
+/// The scale of an instrument, by the length of its symbol.
 fn scale_of(symbol: &str) -> Scale {
     let (price, quantity) = [(2, 4), (0, 0), (18, 18), (1, 8), (5, 8)][symbol.len() % 5];
     Scale::new(price, quantity).expect("at most 18 decimals")
@@ -94,8 +98,8 @@ fn shown(message: &Message<'_>) -> Vec<String> {
     lines
 }
 
-/// The levels of a book, whose checksum must be right.
-fn check_book(book: &Book<'_>) -> Vec<Placed> {
+/// The levels of a book. Checks its checksum.
+fn check_book(book: &Book<'_>) -> Vec<LevelOffset> {
     let levels = book.asks.iter().take(10).chain(book.bids.iter().take(10));
     let digits: String = levels
         .flat_map(|level| [level.ticks.0, level.lots.0])
@@ -105,5 +109,5 @@ fn check_book(book: &Book<'_>) -> Vec<Placed> {
     let got = checksum(book.asks.iter().copied(), book.bids.iter().copied());
     assert_eq!(got, naive_crc32(digits.as_bytes()));
     let scale = scale_of(book.symbol);
-    places([book.bids, book.asks], scale, |error| book.refusal(error))
+    level_offsets([book.bids, book.asks], scale, |error| book.refusal(error))
 }

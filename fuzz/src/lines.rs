@@ -1,3 +1,5 @@
+//! The lines of a frame against a naive split.
+
 use ticklot_frame::{Line, Lines};
 
 /// `data` is a frame.
@@ -28,8 +30,8 @@ fn naive(frame: &[u8]) -> Vec<(u32, usize, &[u8])> {
     lines
 }
 
-/// The lines put back where they were, and blanks between them as they came. Checks that between
-/// them there is nothing but blanks, and that each line begins one.
+/// Reassembles the frame from its lines and the white space between them. Checks that only white space is between
+/// them, and that each starts after a line ending.
 fn rejoined(frame: &[u8], lines: &[Line<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in lines {

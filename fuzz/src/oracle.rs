@@ -1,4 +1,4 @@
-//! What holds of every venue's decoder, whatever it decodes.
+//! Properties of the decoders of all venues.
 
 use std::fmt::Debug;
 
@@ -7,28 +7,28 @@ use ticklot_frame::{DecodeBackend, DecodeError, ErrorKind};
 
 use crate::json::{Json, Refused, required};
 
-/// The backends of the decoders: all must decode any input alike.
+/// The backends of the decoders, which must agree on any input.
 pub(crate) const BACKENDS: [DecodeBackend; 3] = [
     DecodeBackend::Best,
     DecodeBackend::Portable,
     DecodeBackend::Off,
 ];
 
-/// A level of a book, the byte that a refusal of it by the book names, and its scale.
-pub(crate) type Placed = (Level, u32, Scale);
+/// A level of a book, its byte offset in an error of the book, and its scale.
+pub(crate) type LevelOffset = (Level, u32, Scale);
 
-/// The message, its strings its own, and the levels of its books; or the refusal.
-pub(crate) type Decoded<M> = Result<(M, Vec<Placed>), DecodeError>;
+/// An owned message and the levels of its books, or the error.
+pub(crate) type Decoded<M> = Result<(M, Vec<LevelOffset>), DecodeError>;
 
-/// Frames, and what each comes to.
+/// Frames and their results.
 pub(crate) type All<'a, M> = Vec<(&'a [u8], Decoded<M>)>;
 
-/// Decodes each frame with every backend, by decoders for all and by ones for itself. Those for all see
-/// the frames twice: the first time they learn, the second time they know.
+/// Decodes each frame with every backend, with fresh decoders and with used ones. The used decoders decode all
+/// frames twice: first they learn the shapes, then they know them.
 ///
-/// `decoders` makes one with each backend, the general one last: what that one makes of a frame is given to
-/// `check`. Returns those for all and what all frames come to.
-pub(crate) fn hold<'a, D, M: Debug + PartialEq>(
+/// `decoders` creates one decoder per backend, the general one last, whose results `check` checks. Returns the
+/// used decoders, and the results of all frames.
+pub(crate) fn check_backends<'a, D, M: Debug + PartialEq>(
     frames: impl Iterator<Item = &'a [u8]>,
     decoders: impl Fn() -> Vec<D>,
     decode: fn(&mut D, &[u8]) -> Decoded<M>,
@@ -37,10 +37,10 @@ pub(crate) fn hold<'a, D, M: Debug + PartialEq>(
     let mut all = Vec::new();
     for frame in frames {
         let mut fresh = decoders();
-        let general = fresh.last_mut().expect("the general one");
+        let general = fresh.last_mut().expect("the general decoder");
         let decoded = decode(general, frame);
         check(general, frame, &decoded);
-        // At the first frame those for all are fresh themselves.
+        // The used decoders are fresh at the first frame.
         if !all.is_empty() {
             assert_eq!(decode(&mut fresh[0], frame), decoded);
         }
@@ -55,7 +55,7 @@ pub(crate) fn hold<'a, D, M: Debug + PartialEq>(
     (used, all)
 }
 
-/// Holds what was decoded to what is expected, which is none if the text says nothing that could be read.
+/// Compares a result with the expected one, which is `None` if the text has a syntax error.
 pub(crate) fn compare<M: Debug + PartialEq>(
     decoded: &Decoded<M>,
     expected: Option<Result<M, Refused>>,
@@ -67,20 +67,20 @@ pub(crate) fn compare<M: Debug + PartialEq>(
     }
 }
 
-/// A refusal names a byte of the text. Returns its kind.
+/// Checks that an error is at a byte of the text, and returns its kind.
 pub(crate) fn refused<T>(text: &[u8], result: &Result<T, DecodeError>) -> Option<ErrorKind> {
     let error = result.as_ref().err()?;
     assert!(error.offset as usize <= text.len(), "{error}");
     Some(error.kind)
 }
 
-/// The levels of a book.
-pub(crate) fn places(
+/// The levels of a book, with their offsets in the errors of the book.
+pub(crate) fn level_offsets(
     sides: [&[Level]; 2],
     scale: Scale,
     refusal: impl Fn(BookError) -> DecodeError,
-) -> Vec<Placed> {
-    let mut places = Vec::new();
+) -> Vec<LevelOffset> {
+    let mut offsets = Vec::new();
     for (side, levels) in [Side::Bid, Side::Ask].into_iter().zip(sides) {
         for (index, &level) in levels.iter().enumerate() {
             let (kind, ticks) = (BookErrorKind::DuplicatePrice, level.ticks);
@@ -90,19 +90,19 @@ pub(crate) fn places(
                 index,
                 ticks,
             };
-            places.push((level, refusal(error).offset, scale));
+            offsets.push((level, refusal(error).offset, scale));
         }
     }
-    places
+    offsets
 }
 
-/// A refusal by the book names the byte where a level begins.
-pub(crate) fn check_places(
+/// Checks that each offset is the start of its level.
+pub(crate) fn check_offsets(
     text: &[u8],
-    places: &[Placed],
+    offsets: &[LevelOffset],
     read: fn(&Json, Scale) -> Result<Level, Refused>,
 ) {
-    for &(level, at, scale) in places {
+    for &(level, at, scale) in offsets {
         let rest = &text[at as usize..];
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Json>();
         let there = values.next().expect("a value").expect("JSON");
@@ -110,7 +110,7 @@ pub(crate) fn check_places(
     }
 }
 
-/// A level with decimals on a grid, whose quantity has this name.
+/// Reads a level of decimals. `quantity` is the name of the quantity.
 pub(crate) fn read_level(json: &Json, scale: Scale, quantity: &str) -> Result<Level, Refused> {
     let [price, quantity] = json.fields(["price", quantity])?;
     Ok(Level::new(
@@ -119,7 +119,7 @@ pub(crate) fn read_level(json: &Json, scale: Scale, quantity: &str) -> Result<Le
     ))
 }
 
-/// Appends a message to a buffer that is not empty. Returns the result and the appended bytes; a refusal appends none.
+/// Appends a message to a nonempty buffer. Returns the result and the appended bytes. An error must append nothing.
 pub(crate) fn append<T, E>(
     write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
 ) -> Result<(T, Vec<u8>), E> {
@@ -127,6 +127,9 @@ pub(crate) fn append<T, E>(
     let mut out = BEFORE.to_vec();
     let result = write(&mut out);
     let written = out.strip_prefix(BEFORE).expect("it was appended");
-    assert!(result.is_ok() || written.is_empty(), "a refused message");
+    assert!(
+        result.is_ok() || written.is_empty(),
+        "a rejected message was appended"
+    );
     result.map(|value| (value, written.to_vec()))
 }

@@ -1,15 +1,16 @@
+//! Requests of Bayse Markets and JayX against the contract.
+
 use ticklot_frame::bayse::{
     Auth, Channel, Currency, Endpoint, Ids, MAX_MARKETS, Request, RequestError, Room, Symbol,
-    subscribe_order_book, unsubscribe,
 };
 
 use crate::json::{Json, is_empty, object, string, strings};
 use crate::oracle::append;
 
-/// `data` is pieces with the byte 0xFF between them, which no UTF-8 holds. The first is a choice a
-/// byte, digits or any others: the message, the endpoint, the credentials, who owns the ids, the
-/// currency, the room, how many of a list are taken. Then a secret, a device, and the texts. From the
-/// ninth on, messages are JayX'.
+/// `data` is pieces, separated by the byte 0xFF, which no UTF-8 contains. Each byte of the first piece is a
+/// choice: the message, the endpoint, the credentials, the type of the ids, the currency, the room, and the number
+/// of items taken from a list. The other pieces are a secret, a device, and texts. Messages from the ninth on are
+/// JayX's.
 pub fn requests(data: &[u8]) {
     let mut pieces = data.split(|&byte| byte == 0xff);
     let mut choices = pieces.next().unwrap_or_default().iter();
@@ -58,9 +59,6 @@ pub fn requests(data: &[u8]) {
     check(request, endpoint, auth.as_ref(), &credentials);
     check_rest(request, taken);
     check_rooms(request);
-    if let Request::OrderBook { .. } = request {
-        check_shorthand(&strs, currency);
-    }
 }
 
 const ENDPOINTS: [Endpoint; 3] = [Endpoint::Markets, Endpoint::Realtime, Endpoint::User];
@@ -152,7 +150,7 @@ fn parts_of<'a>(room: &Room<'a>) -> Vec<&'a str> {
     }
 }
 
-/// Writing, parsing and writing again is the identity; a room is named by that name alone.
+/// Checks that a room's name survives parsing, and that the room has only this name.
 fn check_room(room: &Room<'_>, other: &str) {
     let mut name = String::new();
     room.write(&mut name);
@@ -162,7 +160,7 @@ fn check_room(room: &Room<'_>, other: &str) {
     let mut again = String::new();
     parsed.write(&mut again);
     assert_eq!(again, name);
-    // Where no id holds a colon there is one reading only.
+    // Without colons in ids, a name is unambiguous.
     if !other.contains(':') && !other.is_empty() {
         let market_id = other;
         for currency in [Currency::Usd, Currency::Ngn] {
@@ -188,7 +186,7 @@ fn check_room(room: &Room<'_>, other: &str) {
     }
 }
 
-/// The names in a request's list; none for a request without one.
+/// The names in a request's list; `None` for a request without a list.
 fn names_in<'a>(request: &Request<'a>) -> Option<Vec<&'a str>> {
     match *request {
         Request::OrderBook { markets, .. } | Request::Orders { markets } => {
@@ -203,8 +201,8 @@ fn names_in<'a>(request: &Request<'a>) -> Option<Vec<&'a str>> {
     }
 }
 
-/// A request by the contract, with `names` in its list: its channel and the endpoint of that, and the fields of the
-/// message, in order and without credentials.
+/// A request by the contract, with `names` in its list: its channel and endpoint, and the fields of the message in
+/// order, without credentials.
 fn contract(request: &Request<'_>, names: &[&str]) -> (Option<(Channel, Endpoint)>, Fields) {
     let (channel, endpoint, name, subject) = match *request {
         Request::Activity {
@@ -265,8 +263,8 @@ fn contract(request: &Request<'_>, names: &[&str]) -> (Option<(Channel, Endpoint
     (Some((channel, endpoint)), fields)
 }
 
-/// The reasons to refuse a message: the error must be one of them.
-fn faults(
+/// The errors of a message, of which the request may report any.
+fn expected_errors(
     request: &Request<'_>,
     names: &[&str],
     endpoint: Endpoint,
@@ -276,7 +274,7 @@ fn faults(
     if endpoint == Endpoint::User {
         fields.extend(credentials.iter().cloned());
     }
-    let mut faults: Vec<_> = fields
+    let mut errors: Vec<_> = fields
         .into_iter()
         .filter(|(_, value)| is_empty(value))
         .map(|(field, _)| RequestError::Missing { field })
@@ -284,22 +282,22 @@ fn faults(
     if let Request::Unsubscribe { room } = request
         && parts_of(room).contains(&"")
     {
-        faults.push(RequestError::Missing { field: "room" });
+        errors.push(RequestError::Missing { field: "room" });
     }
     if endpoint == Endpoint::User && credentials.is_empty() {
-        faults.push(RequestError::AuthRequired { endpoint });
+        errors.push(RequestError::AuthRequired { endpoint });
     }
     if let Some((channel, home)) = home {
         assert_eq!(request.channel(), Some(channel));
         if home != endpoint {
-            faults.push(RequestError::WrongEndpoint { channel, endpoint });
+            errors.push(RequestError::WrongEndpoint { channel, endpoint });
         }
     }
-    faults
+    errors
 }
 
-/// Writes the request and its rest, message by message: each is what the contract says, or refused
-/// with nothing appended; together they hold every id once, in order.
+/// Writes the request and its rest, message by message. Each message follows the contract, or is rejected and appends
+/// nothing. All messages together contain every id once, in order.
 fn check(request: Request<'_>, endpoint: Endpoint, auth: Option<&Auth>, credentials: &Fields) {
     let all = names_in(&request).unwrap_or_default();
     let most = match request {
@@ -311,10 +309,10 @@ fn check(request: Request<'_>, endpoint: Endpoint, auth: Option<&Auth>, credenti
     let mut messages = 0;
     while let Some(request) = next {
         let (names, rest) = left.split_at(left.len().min(most));
-        let faults = faults(&request, names, endpoint, credentials);
+        let errors = expected_errors(&request, names, endpoint, credentials);
         match append(|out| request.write(endpoint, auth, out)) {
             Ok((taken, written)) => {
-                assert_eq!(faults, []);
+                assert_eq!(errors, []);
                 assert_eq!(taken, names.len());
                 let (_, mut fields) = contract(&request, names);
                 if endpoint == Endpoint::User {
@@ -325,7 +323,7 @@ fn check(request: Request<'_>, endpoint: Endpoint, auth: Option<&Auth>, credenti
                 next = request.rest(taken);
             }
             Err(error) => {
-                assert!(faults.contains(&error), "{error}: {faults:?}");
+                assert!(errors.contains(&error), "{error}: {errors:?}");
                 return;
             }
         }
@@ -336,7 +334,7 @@ fn check(request: Request<'_>, endpoint: Endpoint, auth: Option<&Auth>, credenti
     assert_eq!(messages, all.len().div_ceil(most.max(1)).max(1));
 }
 
-/// The rest after any number is what that many leave.
+/// Checks the rest of a request after any number of items.
 fn check_rest(request: Request<'_>, taken: usize) {
     let names = names_in(&request).unwrap_or_default();
     let left = names.get(taken..).filter(|left| !left.is_empty());
@@ -347,7 +345,7 @@ fn check_rest(request: Request<'_>, taken: usize) {
     }
 }
 
-/// The rooms of a subscription are those of the contract.
+/// Checks the rooms of a subscription against the contract.
 fn check_rooms(request: Request<'_>) {
     let each = |kind: &str, suffix: &str| {
         let names = names_in(&request).unwrap_or_default();
@@ -372,26 +370,4 @@ fn check_rooms(request: Request<'_>) {
     };
     let rooms: Vec<String> = request.rooms().map(|room| room.to_string()).collect();
     assert_eq!(rooms, expected);
-}
-
-/// The two functions that check nothing write the same messages as the checked ones.
-fn check_shorthand(markets: &[&str], currency: Currency) {
-    let request = Request::OrderBook {
-        markets: markets.into(),
-        currency,
-    };
-    let shorthand = |out: &mut Vec<u8>| subscribe_order_book(out, markets, currency);
-    let (taken, written) = append(|out| Ok::<_, RequestError>(shorthand(out))).expect("unchecked");
-    assert_eq!(taken, markets.len().min(MAX_MARKETS));
-    match append(|out| request.write(Endpoint::Markets, None, out)) {
-        Ok((_, checked)) => assert_eq!(written, checked),
-        Err(_) => assert!(taken > 0 || written.is_empty()),
-    }
-    for room in markets {
-        let mut out = Vec::new();
-        unsubscribe(&mut out, room);
-        let json: Json = serde_json::from_slice(&out).expect("JSON");
-        let expected = vec![("type", string("unsubscribe")), ("room", string(room))];
-        assert_eq!(json, object(expected));
-    }
 }

@@ -1,3 +1,5 @@
+//! A session under random inputs and delays, against a model of its books and rooms.
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,11 +17,11 @@ use ticklot::{
 };
 use ticklot_frame::Lines;
 
-/// After so long without a message a book is stale.
+/// The staleness limit.
 const LIMIT: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// `data` is a venue, and what happens to one session of it, in order.
+/// `data` is a venue, and the inputs of one session in order.
 pub fn session(data: &[u8]) {
     let Ok((wire, steps)) = <(Wire, Vec<Step>)>::arbitrary_take_rest(Unstructured::new(data))
     else {
@@ -43,9 +45,9 @@ enum Wire {
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    /// Time passes, in milliseconds, with the timers served as they ask for it.
+    /// Time passes, in milliseconds, and due timers run.
     Pass(u16),
-    /// Time passes, in milliseconds, and nobody looks.
+    /// Time passes, in milliseconds, and timers run only at the end.
     Sleep(u16),
     /// The attempt to connect succeeds.
     Open,
@@ -53,12 +55,12 @@ enum Step {
     End {
         busy_for: Option<u8>,
     },
-    /// A whole book comes.
+    /// A book is received.
     Book {
         outcome: u8,
         side: Vec<(u8, u8)>,
     },
-    /// A book that no book can hold.
+    /// A book with a duplicate price is received.
     BadBook {
         outcome: u8,
     },
@@ -68,14 +70,14 @@ enum Step {
         room: Option<u8>,
     },
     TooMany,
-    /// Bytes as they come.
+    /// Arbitrary bytes are received.
     Raw(Vec<u8>),
     Subscribe(u8),
     Unsubscribe(u8),
     Ping,
 }
 
-/// A topic of few, of which some have rooms whose names are not known beforehand.
+/// One of six topics. The room names of some are not known in advance.
 fn topic(n: u8) -> Topic {
     match n % 6 {
         n @ 0..3 => Topic::order_book(format!("m{n}")),
@@ -98,7 +100,7 @@ fn room(n: u8) -> &'static str {
     ROOMS[usize::from(n % 6)]
 }
 
-/// A venue under test. Only one with rooms takes commands.
+/// A venue under test. Only a venue with rooms accepts commands.
 trait TestVenue: Venue + Sized {
     fn command_of(_: &Step) -> Option<Self::Command> {
         None
@@ -135,7 +137,7 @@ impl TestVenue for Bayse {
 
 impl TestVenue for JayX {}
 
-/// The time and the bids of a book's last message; no bids if it could not be read.
+/// The time and the bids of a book's last message; no bids if it was invalid.
 type LastMessage = (Nanos, Option<Vec<Level>>);
 
 struct Run<V: Venue> {
@@ -143,7 +145,7 @@ struct Run<V: Venue> {
     books: Books,
     wire: Wire,
     now: Nanos,
-    /// What must be true, kept apart.
+    /// The last message of each book, by name.
     last: BTreeMap<String, LastMessage>,
     joined: BTreeSet<&'static str>,
     desired: BTreeSet<u8>,
@@ -225,7 +227,7 @@ impl<V: TestVenue> Run<V> {
         }
     }
 
-    /// Time passes as it does in a feed: what is due is done, and nothing is due for ever.
+    /// Advances the time as a feed does: runs due timers, which must not repeat without end.
     fn pass(&mut self, length: Duration) {
         let until = self.now.after(length);
         for _ in 0..2_000 {
@@ -298,7 +300,7 @@ impl<V: TestVenue> Run<V> {
         }
     }
 
-    /// The frame of a step, in the words of the venue.
+    /// The frame of a step, in the venue's format.
     fn write(&self, step: &Step) -> Option<Vec<u8>> {
         let is_bayse = self.wire == Wire::Bayse;
         let error = |text| format!(r#"{{"type":"error","data":{{"message":"{text}"}}}}"#);
@@ -348,7 +350,7 @@ impl<V: TestVenue> Run<V> {
         }
     }
 
-    /// What is to be so after a frame on an open connection.
+    /// Updates the model after a frame on an open connection.
     fn expect(&mut self, step: &Step) {
         let name = |outcome: u8| match self.wire {
             Wire::Bayse => format!("o{}", outcome % 3),
@@ -374,7 +376,7 @@ impl<V: TestVenue> Run<V> {
         }
     }
 
-    /// Whether a line of the frame is not JSON, and may have been any book's.
+    /// Whether a line of the frame is not JSON, and may belong to any book.
     fn is_unreadable(&self, frame: &[u8]) -> bool {
         let is_json = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok();
         match self.wire {
@@ -418,10 +420,7 @@ impl<V: TestVenue> Run<V> {
             assert!(is_fresh, "{name} is {:?} old", self.now.since(*at));
             if self.wire == Wire::Bayse {
                 let n = name.trim_start_matches('o').parse::<u8>().unwrap();
-                assert!(
-                    self.desired.contains(&n),
-                    "{name} is live, and nobody desires it"
-                );
+                assert!(self.desired.contains(&n), "{name} is live, but not desired");
             }
         }
         assert!(self.session.queued() <= 64 && self.session.venue().unanswered() <= 1_024);
@@ -430,7 +429,7 @@ impl<V: TestVenue> Run<V> {
         }
     }
 
-    /// Whether the session still has to be told that time has passed.
+    /// Whether a timer of the session is overdue.
     fn is_late(&self) -> bool {
         self.session.deadline().is_some_and(|due| due <= self.now)
     }
@@ -440,25 +439,33 @@ impl<V: TestVenue> Run<V> {
         for n in &self.desired {
             let stage = rooms.iter().find(|(it, _)| *it == topic(*n));
             let (_, stage) = stage.expect("a desired room is never forgotten");
-            let is_confirmed = *stage != SubscriptionState::Subscribed || self.joined.contains(room(*n));
+            let is_confirmed =
+                *stage != SubscriptionState::Subscribed || self.joined.contains(room(*n));
             assert!(
                 !self.is_open() || is_confirmed,
                 "{} was not confirmed",
                 room(*n)
             );
-            assert_ne!(*stage, SubscriptionState::Unsubscribing, "{} is desired", room(*n));
+            assert_ne!(
+                *stage,
+                SubscriptionState::Unsubscribing,
+                "{} is desired",
+                room(*n)
+            );
         }
-        let kept = rooms.iter().filter(|(_, stage)| *stage != SubscriptionState::Unsubscribing);
-        assert_eq!(kept.count(), self.desired.len(), "and nothing else is");
+        let kept = rooms
+            .iter()
+            .filter(|(_, stage)| *stage != SubscriptionState::Unsubscribing);
+        assert_eq!(kept.count(), self.desired.len(), "other rooms are kept");
     }
 }
 
-/// The handler. It keeps the state of each book as the events have it.
+/// A handler that stores the reported state of each book.
 #[derive(Default)]
 struct StateCheck(BTreeMap<BookId, BookState>);
 
 impl StateCheck {
-    /// After every call each book has the state that was reported last.
+    /// Checks that each book has the state that was reported last.
     fn check(&self, books: &Books) {
         for id in books.ids() {
             let known = self.0.get(&id).copied().unwrap_or_default();
@@ -468,7 +475,7 @@ impl StateCheck {
 }
 
 impl Handler for StateCheck {
-    /// At every call all books that are live are whole: their bids are in order.
+    /// Checks the order of state events, and that the bids of all live books are sorted.
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match event {
             Event::State(change) => {
@@ -502,7 +509,7 @@ fn states(books: &Books) -> Vec<BookState> {
     books.ids().map(|id| books.state(id)).collect()
 }
 
-/// Distinct prices, best first, none of them empty.
+/// Levels with distinct prices and nonzero quantities, best first.
 fn bids(side: &[(u8, u8)]) -> Vec<Level> {
     let levels: BTreeMap<u8, u8> = side.iter().copied().collect();
     let level = |(ticks, lots): (&u8, &u8)| {
@@ -511,7 +518,7 @@ fn bids(side: &[(u8, u8)]) -> Vec<Level> {
     levels.iter().rev().map(level).collect()
 }
 
-/// Bytes that say nothing that the model would have to know: no book and no confirmation.
+/// The bytes of a frame; `None` if they may contain a book or a confirmation, which the model would have to know.
 fn raw(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(bytes).to_lowercase();
     let says = ["orderbook", "subscribed", "\\"];

@@ -1,8 +1,8 @@
-//! Every seed holds the properties of its target.
+//! Checks the properties of each target for its seeds, and for random inputs.
 
 use std::path::Path;
 
-fn hold(target: &str, body: fn(&[u8])) {
+fn check_target(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("seeds")
         .join(target);
@@ -16,19 +16,18 @@ fn hold(target: &str, body: fn(&[u8])) {
 
 #[test]
 fn all_seeds_hold() {
-    hold("lines", ticklot_fuzz::lines);
-    hold("decimal", ticklot_fuzz::decimal);
-    hold("bayse", ticklot_fuzz::bayse);
-    hold("jayx", ticklot_fuzz::jayx);
-    hold("kraken", ticklot_fuzz::kraken);
-    hold("requests", ticklot_fuzz::requests);
-    hold("book", ticklot_fuzz::book);
-    hold("session", ticklot_fuzz::session);
-    hold("websocket", ticklot_fuzz::websocket);
+    check_target("lines", ticklot_fuzz::lines);
+    check_target("decimal", ticklot_fuzz::decimal);
+    check_target("bayse", ticklot_fuzz::bayse);
+    check_target("jayx", ticklot_fuzz::jayx);
+    check_target("kraken", ticklot_fuzz::kraken);
+    check_target("requests", ticklot_fuzz::requests);
+    check_target("book", ticklot_fuzz::book);
+    check_target("session", ticklot_fuzz::session);
+    check_target("websocket", ticklot_fuzz::websocket);
 }
 
-/// Without a fuzzer, books and sessions still run through thousands of random inputs: almost any bytes are
-/// steps of theirs.
+/// Checks random inputs without a fuzzer. Almost any bytes are valid steps of books and sessions.
 fn hold_random(body: fn(&[u8]), inputs: u32) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {

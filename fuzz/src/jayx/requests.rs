@@ -1,12 +1,11 @@
-//! What a client says: subscriptions in both envelopes, and acknowledgements.
+//! Client messages: subscriptions in both envelopes, and acknowledgements.
 
-use ticklot_frame::jayx::{ApiKey, Envelope, Request, SubscribeError, acknowledge, asked_ack};
+use ticklot_frame::jayx::{ApiKey, Envelope, Request, SubscribeError, acknowledge, requested_ack};
 
 use crate::json::{Json, is_empty, object, string};
 use crate::oracle::append;
 
-/// A subscription parses to the fields given and no others, in either envelope, or is refused with
-/// nothing appended.
+/// Checks that a subscription parses to exactly its fields in both envelopes, or is rejected and appends nothing.
 pub(crate) fn requests(kind: usize, key: &str, symbol: &str, more: &str) {
     let api_key = ApiKey::new(key);
     assert_eq!(format!("{api_key:?}"), "ApiKey(hidden)");
@@ -66,7 +65,7 @@ fn enclosed(envelope: Envelope, event: &str, message: Json) -> Json {
     }
 }
 
-/// The missing field that an error is about.
+/// The missing field of an error.
 fn field_of(error: SubscribeError) -> &'static str {
     match error {
         SubscribeError::Symbol => "symbol",
@@ -77,7 +76,7 @@ fn field_of(error: SubscribeError) -> &'static str {
     }
 }
 
-/// An event that asks for an acknowledgement gets the one of its number.
+/// Checks the acknowledgement of an event that requests one.
 fn check_acknowledgement(text: &str) {
     let mut bytes = [0; 8];
     for (byte, from) in bytes.iter_mut().zip(text.bytes()) {
@@ -85,7 +84,7 @@ fn check_acknowledgement(text: &str) {
     }
     let id = u64::from_le_bytes(bytes);
     assert_eq!(
-        asked_ack(format!("42{id}[\"x\",{{}}]").as_bytes()),
+        requested_ack(format!("42{id}[\"x\",{{}}]").as_bytes()),
         Some(id)
     );
     let mut out = b"before".to_vec();

@@ -11,7 +11,7 @@ use crate::fields::trade_side;
 use crate::json::{Json, Refused, non_null, required};
 use crate::oracle;
 
-/// A message by the contract, as [`shown`](super::shown) formats it.
+/// Reads a message by the contract, and formats it like [`shown`](super::shown).
 pub(super) fn read(json: &Json) -> Result<Vec<String>, Refused> {
     let [channel, kind, data, method] = json.fields(["channel", "type", "data", "method"])?;
     let Some(channel) = optional(channel, Json::text)? else {

@@ -5,7 +5,7 @@ use ticklot_frame::kraken::{Channel, Depth, Request};
 
 use crate::oracle::append;
 
-/// Every request with these symbols parses to its fields, or is refused with nothing appended.
+/// Checks that every request with these symbols parses to its fields, or is rejected and appends nothing.
 pub(super) fn check_requests(choice: usize, symbols: &[&str]) {
     let (snapshot, depth) = (choice.is_multiple_of(2), Depth::ALL[choice % 5]);
     let req_id = (!choice.is_multiple_of(3)).then_some(choice as u64);
@@ -14,14 +14,14 @@ pub(super) fn check_requests(choice: usize, symbols: &[&str]) {
         Channel::Trade { snapshot },
         Channel::Instrument { snapshot },
     ];
-    for (place, channel) in channels.into_iter().enumerate() {
-        let symbols = if place == 2 { &[] } else { symbols };
-        let name = ["book", "trade", "instrument"][place];
+    for (index, channel) in channels.into_iter().enumerate() {
+        let symbols = if index == 2 { &[] } else { symbols };
+        let name = ["book", "trade", "instrument"][index];
         let mut params = json!({ "channel": name });
-        if place < 2 {
+        if index < 2 {
             params["symbol"] = json!(symbols);
         }
-        if place == 0 {
+        if index == 0 {
             let levels = [10, 25, 100, 500, 1_000][choice % 5];
             params["depth"] = json!(levels);
         }

@@ -1,31 +1,31 @@
-//! A case: the reader, the bytes, and the cuts.
+//! A test case: the side, the bytes, and the cuts.
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use super::script::{ACCEPT, Answer, Cut, End};
+use super::script::{ACCEPT, Cut, End, Response};
 
 /// The side that is fuzzed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// A client's reading, after an upgrade that is in order.
+    /// A client that reads after a valid upgrade.
     Client,
-    /// A server's reading.
+    /// A server that reads.
     Server,
-    /// A client's upgrade, and what it reads then.
+    /// A client that upgrades and then reads.
     Upgrade,
 }
 
 pub(crate) struct Case {
     pub(super) side: Side,
-    /// The longest message.
+    /// The size limit of a message.
     pub(crate) limit: usize,
     pub(crate) end: End,
     pub(crate) cuts: Vec<Cut>,
-    /// The sub-protocols that are asked for.
+    /// The requested sub-protocols.
     pub(super) protocols: Vec<&'static str>,
-    /// The bytes that a server has read before.
+    /// The bytes that a server has already read.
     pub(super) leftover: Vec<u8>,
-    /// Frames; of an upgrade the answer too.
+    /// The frames, after the response of an upgrade.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -34,10 +34,14 @@ const LIMITS: [usize; 10] = [
 ];
 
 impl Case {
-    /// The first line is of letters: the reader (`c`lient, `s`erver, `u`pgrade, or `C` and `S` for frames
-    /// that are made of the bytes), a digit for the limit, the end (`e`of, `r`eset, `t`runcated,
-    /// `s`ilence), and the script of cuts, in which `p` makes an upgrade ask for sub-protocols. Behind it
-    /// are the bytes. Other letters mean one or the other.
+    /// Parses a case. Its first line consists of
+    ///
+    /// - the side: `c`lient, `s`erver, `u`pgrade, or `C` and `S` for frames that are generated from the bytes;
+    /// - a digit for the limit;
+    /// - the end: `e`of, `r`eset, `t`runcated or `s`ilence;
+    /// - the script of cuts, in which `p` makes an upgrade request sub-protocols.
+    ///
+    /// Unknown letters select a default. The bytes follow the line.
     pub(crate) fn read(data: &[u8]) -> Option<Self> {
         let line = data.iter().position(|byte| *byte == b'\n')?;
         let (line, bytes) = (&data[..line], &data[line + 1..]);
@@ -81,13 +85,13 @@ impl Case {
         })
     }
 
-    /// No message can be longer: what a head claims is not there.
+    /// The maximum length of a message, which is limited by the input.
     pub(super) fn longest(&self) -> usize {
         self.limit.min(self.bytes.len())
     }
 
-    /// The answer to a client's upgrade.
-    pub(super) fn answer(&self) -> Option<Answer> {
+    /// The response to a client's upgrade.
+    pub(super) fn response(&self) -> Option<Response> {
         let head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
@@ -98,10 +102,10 @@ impl Case {
             Side::Client => Some(head.into_bytes()),
             Side::Upgrade => Some(self.bytes.clone()),
         }
-        .map(|text| Answer { text, is_cut })
+        .map(|text| Response { text, is_cut })
     }
 
-    /// The bytes that the stream yields then.
+    /// The bytes that the stream yields after the response.
     pub(super) fn incoming(&self) -> Vec<u8> {
         match self.side {
             Side::Server => self.bytes[self.leftover.len()..].to_vec(),
@@ -111,7 +115,7 @@ impl Case {
     }
 }
 
-/// Frames, most of which are valid: they reach deeper than random bytes.
+/// Generates frames. Most are valid, so they reach deeper states than random bytes.
 pub(crate) fn frames(data: &[u8], is_masked: bool) -> Vec<u8> {
     const MOST: usize = 1 << 20;
     let mut u = Unstructured::new(data);
@@ -128,7 +132,7 @@ pub(crate) fn frames(data: &[u8], is_masked: bool) -> Vec<u8> {
 #[derive(Debug, Arbitrary)]
 struct Frame {
     kind: Kind,
-    /// Of eight: the last of a message, but for one.
+    /// The frame ends a message, unless this is a multiple of eight.
     fin: u8,
     payload: Payload,
     key: [u8; 4],
@@ -143,21 +147,21 @@ enum Kind {
     Ping,
     Pong,
     Close(Option<u16>),
-    /// A first byte as it comes.
+    /// Any first byte.
     Odd(u8),
 }
 
 #[derive(Debug, Arbitrary)]
 enum Payload {
     Bytes(Vec<u8>),
-    /// Letters, so many.
+    /// A text of this many letters.
     Text(u8),
-    /// A part of a text whose letters are of one to four bytes.
+    /// A part of a text whose characters have one to four bytes.
     Part {
         from: u8,
         len: u8,
     },
-    /// A length at which something changes.
+    /// A length at a limit.
     Edge(u8),
     Long(u32),
 }
@@ -168,13 +172,13 @@ enum Defect {
     None,
     Nothing,
     Neither,
-    /// Masked, though it should not be, or the other way round.
+    /// Masked if it must not be, or the reverse.
     Mask,
-    /// The length in more bytes than it needs.
+    /// A length with more bytes than necessary.
     LongForm(bool),
-    /// Another length than it has.
+    /// A wrong length.
     Claim(u64),
-    /// It ends early.
+    /// A truncated frame.
     Stop(u8),
 }
 

@@ -1,10 +1,10 @@
 //! A naive reader of RFC 6455 for complete bytes: the messages and control frames, and the end.
 //!
-//! It reads every frame as a whole. The only state between frames is the message in fragments.
+//! It reads complete frames. The only state between frames is a fragmented message.
 
 use std::collections::BTreeSet;
 
-/// The reader.
+/// The role of the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Incoming frames must not be masked.
@@ -27,9 +27,9 @@ pub(crate) enum Event {
 /// The end of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// With a close frame.
+    /// A close frame.
     Closed,
-    /// With a violation. A reader may report the close code of any violated rule.
+    /// A violation. A reader may report the close code of any violated rule.
     Violation(BTreeSet<u16>),
     /// The bytes end within a frame or after one. If an incomplete head violates rules already, a reader may report one of
     /// these codes instead.
@@ -43,7 +43,7 @@ pub(crate) struct Reading {
     pub(crate) ending: Ending,
 }
 
-/// Reads a stream; `limit` is the size of the longest message.
+/// Reads a stream. `limit` is the maximum size of a message.
 pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
     let mut events = Vec::new();
     let mut message = None;
@@ -73,7 +73,7 @@ pub(crate) fn read(bytes: &[u8], role: Role, limit: usize) -> Reading {
 }
 
 struct Frame {
-    /// Head and payload.
+    /// The size of head and payload.
     size: usize,
     fin: bool,
     opcode: u8,
@@ -81,7 +81,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// Whether it is a whole text message that is not UTF-8.
+    /// Whether it is a complete text message that is not UTF-8.
     fn is_no_text(&self) -> bool {
         self.fin && self.opcode == TEXT && std::str::from_utf8(&self.payload).is_err()
     }
@@ -94,7 +94,7 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// The first frame.
+/// Reads the first frame.
 fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, Ending> {
     let mut codes = violations(bytes, role, is_open, left);
     let [first, second, ..] = *bytes else {
@@ -117,7 +117,7 @@ fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, 
     if codes.is_empty() {
         return frame.ok_or(Ending::Truncated(codes));
     }
-    // The payload of an invalid frame may be invalid too.
+    // The payload of an invalid frame may also be invalid.
     codes.extend(frame.filter(Frame::is_no_text).map(|_| 1007));
     Err(Ending::Violation(codes))
 }
@@ -153,7 +153,7 @@ fn length(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// The codes of the rules that the present bytes of a head violate. `left` is the size that is left for the message.
+/// The codes of the rules that the present bytes of a head violate. `left` is the remaining size of the message.
 fn violations(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<u16> {
     let mut codes = BTreeSet::new();
     let Some(&first) = bytes.first() else {
@@ -183,7 +183,7 @@ fn violations(bytes: &[u8], role: Role, is_open: bool, left: usize) -> BTreeSet<
         if length >> 63 != 0 {
             codes.insert(1002);
         }
-        // A control frame is no part of the message, but it may be larger than any message.
+        // A control frame is not part of the message, and may be larger than any message.
         let most = if is_control { left.max(125) } else { left };
         if length > most as u64 {
             codes.insert(1009);

@@ -1,4 +1,4 @@
-//! A stream in memory that gives its bytes, and takes what is written, in pieces that the fuzzer chose.
+//! An in-memory stream whose reads and writes transfer pieces of sizes that the fuzzer chooses.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -7,35 +7,35 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Stands in an answer to an upgrade for the key's accept, which is not known beforehand.
+/// The placeholder in a response for the accept value of the request's key, which is not known in advance.
 pub(super) const ACCEPT: &str = "{accept}";
 
 /// How a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// In order.
+    /// With an end of file.
     Eof,
-    /// By an error of the socket.
+    /// With a socket error.
     Reset,
-    /// Without TLS's goodbye.
+    /// Without a TLS close notification.
     Truncated,
-    /// Nothing comes any more, and nobody says so.
+    /// Without an end: reads wait forever.
     Silence,
 }
 
-/// What a call of the stream does.
+/// The effect on a call of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// It waits a turn.
+    /// The call waits for one poll.
     Pause,
-    /// It waits a turn, and whoever called is dropped.
+    /// The call waits for one poll, and the caller's future is dropped.
     Drop,
-    /// It takes so many bytes at most.
+    /// The call transfers at most this many bytes.
     Take(usize),
 }
 
 impl Cut {
-    /// The cuts that a script of bytes means.
+    /// The cuts of a script, one per byte.
     pub(super) fn read(script: &[u8]) -> Vec<Self> {
         let cut = |byte: &u8| match byte {
             b'.' => Self::Pause,
@@ -47,15 +47,15 @@ impl Cut {
     }
 }
 
-/// An answer to an upgrade.
-pub(crate) struct Answer {
-    /// The text, with [`ACCEPT`] in it.
+/// A response to an upgrade.
+pub(crate) struct Response {
+    /// The text, with the placeholder [`ACCEPT`].
     pub(super) text: Vec<u8>,
-    /// Whether it is cut too.
+    /// Whether the response is cut.
     pub(super) is_cut: bool,
 }
 
-/// The stream's other end. A copy is the same one.
+/// The other end of the stream. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
@@ -67,32 +67,37 @@ struct State {
     next: usize,
     written: Vec<u8>,
     is_dropped: bool,
-    /// The most bytes that a read had room for.
+    /// The largest buffer of a read.
     room: usize,
-    /// What a request is waited for with.
-    answer: Option<Answer>,
-    /// The accept of the request's key.
+    /// The response to the pending request.
+    response: Option<Response>,
+    /// The accept value of the request's key.
     accept: String,
-    /// How many bytes come without a cut.
+    /// The number of bytes that are not cut.
     uncut: usize,
     reader: Option<Waker>,
 }
 
 impl Script {
-    /// A stream that yields the answer to a request, if one has to come first, and then `incoming`.
-    pub(crate) fn new(answer: Option<Answer>, incoming: Vec<u8>, end: End, cuts: Vec<Cut>) -> Self {
-        let room_for_answers = 3 * incoming.len() + 4096;
+    /// A stream that yields the response to a request, if there is one, and then `incoming`.
+    pub(crate) fn new(
+        response: Option<Response>,
+        incoming: Vec<u8>,
+        end: End,
+        cuts: Vec<Cut>,
+    ) -> Self {
+        let capacity = 3 * incoming.len() + 4096;
         Self(Arc::new(Mutex::new(State {
             incoming,
             given: 0,
             end,
             cuts,
             next: 0,
-            // So that what is written is no memory of the reader's.
-            written: Vec::with_capacity(room_for_answers),
+            // Preallocated, so that writes do not count as memory of the reader.
+            written: Vec::with_capacity(capacity),
             is_dropped: false,
             room: 0,
-            answer,
+            response,
             accept: String::new(),
             uncut: 0,
             reader: None,
@@ -103,27 +108,27 @@ impl Script {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that comes in, the accept in its place.
+    /// All incoming bytes, with the accept value.
     pub(super) fn incoming(&self) -> Vec<u8> {
         self.lock().incoming.clone()
     }
 
-    /// The accept of the key that was sent.
+    /// The accept value of the request's key.
     pub(super) fn accept(&self) -> String {
         self.lock().accept.clone()
     }
 
-    /// What was written since the request.
+    /// The bytes written since the request.
     pub(super) fn written(&self) -> Vec<u8> {
         self.lock().written.clone()
     }
 
-    /// The most bytes that a read had room for since the last call.
+    /// The largest buffer of a read since the last call.
     pub(super) fn take_room(&self) -> usize {
         std::mem::take(&mut self.lock().room)
     }
 
-    /// Runs a future to its end, or until the script has it dropped.
+    /// Runs a future to its end, or until the script drops it.
     pub(super) async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -142,7 +147,7 @@ impl State {
         cut.unwrap_or(Cut::Take(usize::MAX))
     }
 
-    /// How many bytes may go now; none when the call has to wait.
+    /// The number of bytes that the call may transfer; `None` if it has to wait.
     fn allowed(&mut self, cx: &mut Context<'_>) -> Option<usize> {
         if self.given < self.uncut {
             return Some(self.uncut - self.given);
@@ -156,18 +161,18 @@ impl State {
         None
     }
 
-    /// Answers once the request is there, the accept of its key in its place.
-    fn hear(&mut self) {
+    /// Responds once the request is complete.
+    fn respond(&mut self) {
         let is_whole = self.written.ends_with(b"\r\n\r\n");
-        let Some(answer) = self.answer.take_if(|_| is_whole) else {
+        let Some(response) = self.response.take_if(|_| is_whole) else {
             return;
         };
         let request = String::from_utf8(std::mem::take(&mut self.written)).expect("a text");
         let mut lines = request.lines();
         let key = lines.find_map(|line| line.strip_prefix("sec-websocket-key: "));
         self.accept = ticklot_transport::accept_key(key.expect("a request has a key"));
-        let head = replaced(&answer.text, ACCEPT.as_bytes(), self.accept.as_bytes());
-        self.uncut = if answer.is_cut { 0 } else { head.len() };
+        let head = replaced(&response.text, ACCEPT.as_bytes(), self.accept.as_bytes());
+        self.uncut = if response.is_cut { 0 } else { head.len() };
         self.incoming.splice(..0, head);
         self.written = Vec::with_capacity(3 * self.incoming.len() + 4096);
         if let Some(reader) = self.reader.take() {
@@ -199,7 +204,7 @@ impl AsyncRead for Script {
     ) -> Poll<io::Result<()>> {
         let mut state = self.lock();
         state.room = state.room.max(buf.remaining());
-        if state.answer.is_some() {
+        if state.response.is_some() {
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -229,7 +234,10 @@ impl AsyncWrite for Script {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
-        let is_cut = state.answer.as_ref().is_none_or(|answer| answer.is_cut);
+        let is_cut = state
+            .response
+            .as_ref()
+            .is_none_or(|response| response.is_cut);
         let most = if is_cut {
             state.allowed(cx)
         } else {
@@ -240,7 +248,7 @@ impl AsyncWrite for Script {
         };
         let taken = bytes.len().min(most);
         state.written.extend_from_slice(&bytes[..taken]);
-        state.hear();
+        state.respond();
         Poll::Ready(Ok(taken))
     }
 

@@ -3,37 +3,37 @@
 /// What a client may return for a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It is an upgrade; frames begin at this byte.
+    /// An upgrade. Frames start at this offset.
     Accepted(usize),
-    /// It is a refusal, with this status and this many seconds to wait.
+    /// A refusal with this status and this delay in seconds.
     Refused(u16, Option<u64>),
-    /// With a `Retry-After` that is no number: a date perhaps, which unit tests judge.
+    /// A refusal with a `Retry-After` other than a number, such as a date, which unit tests check.
     RefusedUntil(u16),
-    /// It has status 101, but is no valid upgrade.
+    /// Status 101, but not a valid upgrade.
     Handshake,
-    /// It is not HTTP.
+    /// Not HTTP.
     Http,
-    /// It is incomplete.
+    /// An incomplete response.
     More,
-    /// One or the other, as a reader is strict or lenient.
+    /// Either outcome, depending on the reader's strictness.
     Either(Box<Outcome>, Box<Outcome>),
 }
 
-/// As long as a head may be.
+/// The maximum length of a head.
 const MAX_HEAD: usize = 64 << 10;
-/// The most fields that a head may have.
+/// The maximum number of fields of a head.
 const MAX_HEADERS: usize = 512;
 
 /// The request.
 pub(super) struct Request<'a> {
-    /// The accept of its key.
+    /// The accept value of its key.
     pub(super) accept: &'a str,
-    /// Sub-protocols.
+    /// The requested sub-protocols.
     pub(super) protocols: &'a [&'a str],
 }
 
-/// Reads an answer.
-pub(super) fn judge(bytes: &[u8], request: &Request<'_>) -> Outcome {
+/// The outcome of a response.
+pub(super) fn expected_outcome(bytes: &[u8], request: &Request<'_>) -> Outcome {
     let (mut at, mut is_strict) = (0, true);
     loop {
         let head = match Head::read(&bytes[at..]) {
@@ -44,7 +44,7 @@ pub(super) fn judge(bytes: &[u8], request: &Request<'_>) -> Outcome {
         at += head.size;
         is_strict &= head.is_strict;
         let outcome = match head.status {
-            // Something else is still to come.
+            // An informational response: another one follows.
             100 | 102..=199 => continue,
             101 if head.is_upgrade(request) => Outcome::Accepted(at),
             101 if head.is_old => either(Outcome::Handshake, Outcome::Http),
@@ -52,7 +52,7 @@ pub(super) fn judge(bytes: &[u8], request: &Request<'_>) -> Outcome {
             100..=999 => head.refusal(),
             _ => Outcome::Http,
         };
-        // A head that only a lenient reader takes is one that another refuses.
+        // A strict reader rejects a head that only a lenient one accepts.
         return if is_strict {
             outcome
         } else {
@@ -65,15 +65,15 @@ fn either(one: Outcome, other: Outcome) -> Outcome {
     Outcome::Either(Box::new(one), Box::new(other))
 }
 
-/// The head of an answer.
+/// The head of a response.
 struct Head {
     size: usize,
     status: u16,
-    /// By HTTP/1.0.
+    /// Whether the version is HTTP/1.0.
     is_old: bool,
-    /// By the grammar, in printable ASCII.
+    /// Whether it strictly follows the grammar, in printable ASCII.
     is_strict: bool,
-    /// Names in small letters, values without the blanks around them.
+    /// Names in lower case, and trimmed values.
     fields: Vec<(String, Vec<u8>)>,
 }
 
@@ -96,7 +96,7 @@ impl Head {
                 either(Outcome::Http, Outcome::More)
             }
         };
-        let (first, rest) = lines.split_first().expect("there is a line");
+        let (first, rest) = lines.split_first().expect("at least one line");
         let (is_old, status) = status_line(first).ok_or_else(no_head)?;
         let fields: Option<Vec<_>> = rest.iter().map(|line| field(line)).collect();
         let fields = fields.ok_or_else(no_head)?;
@@ -115,7 +115,7 @@ impl Head {
         named.map(|(_, value)| value.as_slice())
     }
 
-    /// The elements of a list, in small letters or as they are.
+    /// The elements of a list.
     fn list(&self, name: &str) -> Vec<String> {
         let elements = self
             .values(name)
@@ -129,7 +129,7 @@ impl Head {
         list.any(|it| it.eq_ignore_ascii_case(token))
     }
 
-    /// RFC 6455, section 4.1, what a client must check.
+    /// The checks of a client by RFC 6455, section 4.1.
     fn is_upgrade(&self, request: &Request<'_>) -> bool {
         let accepts: Vec<_> = self.values("sec-websocket-accept").collect();
         let chosen = self.list("sec-websocket-protocol");
@@ -164,7 +164,7 @@ impl Head {
         let has_body = framing
             .iter()
             .any(|name| self.values(name).next().is_some());
-        // A body that cannot be is an answer that cannot be.
+        // An invalid body makes the response invalid.
         if has_body {
             either(refused, Outcome::Http)
         } else {
@@ -183,7 +183,7 @@ fn unfinished(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// The lines up to an empty one, without their ends, and how many bytes they are with it.
+/// The lines up to an empty one, without their line endings, and their total length.
 fn lines(bytes: &[u8]) -> Option<(Vec<&[u8]>, usize)> {
     let mut lines = Vec::new();
     let mut at = 0;
@@ -199,7 +199,7 @@ fn lines(bytes: &[u8]) -> Option<(Vec<&[u8]>, usize)> {
     }
 }
 
-/// Printable ASCII, with both bytes at each line's end, and no line that goes on with the one before.
+/// Whether the text is printable ASCII with CRLF line endings, and without continuation lines.
 fn is_strict(bytes: &[u8]) -> bool {
     let mut before = 0;
     bytes.iter().enumerate().all(|(at, byte)| {
@@ -215,7 +215,7 @@ fn is_strict(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether it is HTTP/1.0, and the status.
+/// Parses a status line to whether it is HTTP/1.0, and the status.
 fn status_line(line: &[u8]) -> Option<(bool, u16)> {
     let rest = line.strip_prefix(b"HTTP/1.")?;
     let (version, rest) = rest.split_first()?;
@@ -232,7 +232,7 @@ fn status_line(line: &[u8]) -> Option<(bool, u16)> {
     (is_whole && is_number).then_some((is_old, status))
 }
 
-/// A header line. RFC 9110, section 5.
+/// Parses a header line (RFC 9110, section 5).
 fn field(line: &[u8]) -> Option<(String, Vec<u8>)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = line.split_at(colon);
