@@ -185,16 +185,8 @@ mod tests {
             ("H", 2, "number: missing"),
             ("B|BTC-USD|1x1", 14, "asks: missing"),
             ("B|X|1|", 4, "bids: missing"),
-            (
-                "B|X|1x1,1.005x1|",
-                8,
-                "bids: more than 2 decimal places",
-            ),
-            (
-                "B|X||7x0.0001",
-                7,
-                "asks: more than 3 decimal places",
-            ),
+            ("B|X|1x1,1.005x1|", 8, "bids: more than 2 decimal places"),
+            ("B|X||7x0.0001", 7, "asks: more than 3 decimal places"),
             ("B|X||-7x1", 5, "asks: negative"),
         ];
         for (frame, offset, what) in table {
