@@ -5,7 +5,7 @@ use std::fmt;
 use super::books::{self, BookBuffer};
 use super::instruments::{self, PairBuffer};
 use super::message::Message;
-use super::replies;
+use super::replies::{Ack, Method, Refusal};
 use super::status::{self};
 use super::trades::{self, TradeBuffer};
 use super::undecoded::{self, UndecodedMessage};
@@ -99,7 +99,7 @@ fn message<'a>(
         "method" => method,
     });
     let Some(channel) = channel.opt_str()? else {
-        return replies::read(root, method.opt_str()?);
+        return reply(root, method.opt_str()?);
     };
     let is_snapshot = || is_snapshot(&kind, &root);
     Ok(match channel {
@@ -134,4 +134,52 @@ fn is_snapshot<'a>(kind: &FieldSlot<'_, 'a>, root: &Value<'_, 'a>) -> Result<boo
         "update" => Ok(false),
         _ => Err(kind.error(ErrorKind::Value { field: "type" })),
     }
+}
+
+/// Reads a message without a channel. It is an error if it has neither a method nor an error text. A reply without
+/// `success` is a success unless it has an error text.
+fn reply<'a>(root: Value<'_, 'a>, method: Option<&'a str>) -> Result<Message<'a>, DecodeFailure> {
+    read_fields!(root, "message", { "success" => success, "result" => result }, extra {
+        "req_id" => req_id,
+        "error" => error,
+        "symbol" => symbol,
+    });
+    let req_id = req_id.read(Value::unsigned);
+    let error = error.read(Value::str);
+    let success = success.optional(Value::boolean)?;
+    if !success.unwrap_or(error.is_none()) {
+        return Ok(Message::Refused(Refusal {
+            method,
+            req_id,
+            symbol: symbol.read(Value::str),
+            error,
+        }));
+    }
+    let ack = |method| ack(result.value(&root)?, method, req_id).map(Message::Ack);
+    match method {
+        Some("subscribe") => ack(Method::Subscribe),
+        Some("unsubscribe") => ack(Method::Unsubscribe),
+        Some("pong") => Ok(Message::Pong { req_id }),
+        Some(kind) => Ok(Message::Unknown { kind }),
+        None => Err(root.error(ErrorKind::Missing { field: "channel" })),
+    }
+}
+
+fn ack<'a>(
+    result: Value<'_, 'a>,
+    method: Method,
+    req_id: Option<u64>,
+) -> Result<Ack<'a>, DecodeFailure> {
+    read_fields!(result, "result", { "channel" => channel, "symbol" => symbol }, extra {
+        "depth" => depth,
+        "snapshot" => snapshot,
+    });
+    Ok(Ack {
+        method,
+        req_id,
+        channel: channel.str(&result)?,
+        symbol: symbol.opt_str()?,
+        depth: depth.read(Value::count),
+        snapshot: snapshot.read(Value::boolean),
+    })
 }

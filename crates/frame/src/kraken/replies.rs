@@ -1,9 +1,5 @@
 //! Replies to requests: objects with a `method`.
 
-use super::message::Message;
-use crate::error::{DecodeFailure, ErrorKind};
-use crate::json::{Value, read_fields};
-
 /// A subscription was accepted or ended. A request for several symbols has one reply for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack<'a> {
@@ -68,55 +64,4 @@ impl Refusal<'_> {
             RefusalKind::Other
         }
     }
-}
-
-/// Reads a message without a channel. It is an error if it has neither a method nor an error text. A reply without
-/// `success` is a success unless it has an error text.
-pub(super) fn read<'a>(
-    root: Value<'_, 'a>,
-    method: Option<&'a str>,
-) -> Result<Message<'a>, DecodeFailure> {
-    read_fields!(root, "message", { "success" => success, "result" => result }, extra {
-        "req_id" => req_id,
-        "error" => error,
-        "symbol" => symbol,
-    });
-    let req_id = req_id.read(Value::unsigned);
-    let error = error.read(Value::str);
-    let success = success.optional(Value::boolean)?;
-    if !success.unwrap_or(error.is_none()) {
-        return Ok(Message::Refused(Refusal {
-            method,
-            req_id,
-            symbol: symbol.read(Value::str),
-            error,
-        }));
-    }
-    let ack = |method| ack(result.value(&root)?, method, req_id).map(Message::Ack);
-    match method {
-        Some("subscribe") => ack(Method::Subscribe),
-        Some("unsubscribe") => ack(Method::Unsubscribe),
-        Some("pong") => Ok(Message::Pong { req_id }),
-        Some(kind) => Ok(Message::Unknown { kind }),
-        None => Err(root.error(ErrorKind::Missing { field: "channel" })),
-    }
-}
-
-fn ack<'a>(
-    result: Value<'_, 'a>,
-    method: Method,
-    req_id: Option<u64>,
-) -> Result<Ack<'a>, DecodeFailure> {
-    read_fields!(result, "result", { "channel" => channel, "symbol" => symbol }, extra {
-        "depth" => depth,
-        "snapshot" => snapshot,
-    });
-    Ok(Ack {
-        method,
-        req_id,
-        channel: channel.str(&result)?,
-        symbol: symbol.opt_str()?,
-        depth: depth.read(Value::count),
-        snapshot: snapshot.read(Value::boolean),
-    })
 }
