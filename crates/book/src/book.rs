@@ -143,7 +143,8 @@ impl<S: Storage> Book<S> {
     /// One pass validates and one merges. Allocates only to grow (see [`Book`]).
     ///
     /// # Errors
-    /// A duplicate price on a side, a negative quantity, or more than [`MAX_LEVELS`] levels. The levels, the
+    /// A duplicate price on a side (also of a level of zero lots), a negative quantity, or more than
+    /// [`MAX_LEVELS`] levels. The levels, the
     /// state and the age then stay unchanged, and [`Book::changes`] is empty.
     pub fn apply_snapshot(
         &mut self,

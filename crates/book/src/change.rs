@@ -80,8 +80,8 @@ impl<'a> Changes<'a> {
         let [bids, asks] = self.replaced;
         ChangesIter {
             recorded: self.recorded.iter().copied(),
-            now: bids.differences(Side::Bid),
-            then: Some(asks.differences(Side::Ask)),
+            current: bids.differences(Side::Bid),
+            next: Some(asks.differences(Side::Ask)),
         }
     }
 
@@ -151,8 +151,8 @@ impl<'a> IntoIterator for &Changes<'a> {
 pub struct ChangesIter<'a> {
     recorded: Copied<slice::Iter<'a, Change>>,
     /// The side being compared, and the next one.
-    now: Differences<'a, &'a [Level]>,
-    then: Option<Differences<'a, &'a [Level]>>,
+    current: Differences<'a, &'a [Level]>,
+    next: Option<Differences<'a, &'a [Level]>>,
 }
 
 impl Iterator for ChangesIter<'_> {
@@ -164,18 +164,18 @@ impl Iterator for ChangesIter<'_> {
             return Some(change);
         }
         loop {
-            if let Some(change) = self.now.next() {
+            if let Some(change) = self.current.next() {
                 return Some(change);
             }
-            self.now = self.then.take()?;
+            self.current = self.next.take()?;
         }
     }
 
     #[inline]
     fn fold<B, F: FnMut(B, Change) -> B>(self, init: B, mut f: F) -> B {
         let acc = self.recorded.fold(init, &mut f);
-        let now = self.now.fold(acc, &mut f);
-        self.then.into_iter().flatten().fold(now, f)
+        let current = self.current.fold(acc, &mut f);
+        self.next.into_iter().flatten().fold(current, f)
     }
 }
 
@@ -184,8 +184,8 @@ pub(crate) trait Cursor {
     /// The current level.
     fn level(&self) -> Option<Level>;
 
-    /// Moves to the next level, if `really`.
-    fn advance(&mut self, really: bool);
+    /// Moves to the next level, if `condition`.
+    fn advance(&mut self, condition: bool);
 
     /// Skips levels that are equal in `other`, if that is faster than comparing them one by one.
     #[inline]
@@ -199,9 +199,9 @@ impl Cursor for &[Level] {
     }
 
     #[inline]
-    fn advance(&mut self, really: bool) {
+    fn advance(&mut self, condition: bool) {
         // Branchless.
-        *self = self.get(usize::from(really)..).unwrap_or_default();
+        *self = self.get(usize::from(condition)..).unwrap_or_default();
     }
 
     #[inline]
@@ -241,8 +241,8 @@ impl<I: Iterator<Item = Level>> Cursor for Peeked<I> {
         self.next
     }
 
-    fn advance(&mut self, really: bool) {
-        if really {
+    fn advance(&mut self, condition: bool) {
+        if condition {
             self.next = self.rest.next();
         }
     }
@@ -272,19 +272,19 @@ impl<'a, C: Cursor> Differences<'a, C> {
     /// Compares the levels at the better of the two current prices and advances past that price. Branchless,
     /// because the order of the prices cannot be predicted.
     #[inline]
-    fn compare_next(&mut self, was: &Level, is: &Level) -> Change {
+    fn compare_next(&mut self, old: &Level, new: &Level) -> Change {
         let flip = flip(self.side);
-        let (old, new) = (was.ticks.0 ^ flip, is.ticks.0 ^ flip);
-        let (gone, come) = (old <= new, new <= old);
-        self.before.advance(gone);
-        self.after.advance(come);
-        let lots = |there: bool, level: &Level| if there { level.lots } else { Lots(0) };
+        let (old_key, new_key) = (old.ticks.0 ^ flip, new.ticks.0 ^ flip);
+        let (has_old, has_new) = (old_key <= new_key, new_key <= old_key);
+        self.before.advance(has_old);
+        self.after.advance(has_new);
+        let lots = |exists: bool, level: &Level| if exists { level.lots } else { Lots(0) };
         Change {
             side: self.side,
-            ticks: if gone { was.ticks } else { is.ticks },
-            old_lots: lots(gone, was),
-            new_lots: lots(come, is),
-            count: if come { is.count } else { 0 },
+            ticks: if has_old { old.ticks } else { new.ticks },
+            old_lots: lots(has_old, old),
+            new_lots: lots(has_new, new),
+            count: if has_new { new.count } else { 0 },
         }
     }
 }
@@ -297,19 +297,19 @@ impl<C: Cursor> Iterator for Differences<'_, C> {
         loop {
             self.before.skip_same(&mut self.after);
             match (self.before.level(), self.after.level()) {
-                (Some(was), Some(is)) => {
-                    let change = self.compare_next(&was, &is);
-                    if !is_same(&was, &is) {
+                (Some(old), Some(new)) => {
+                    let change = self.compare_next(&old, &new);
+                    if !is_same(&old, &new) {
                         return Some(change);
                     }
                 }
-                (Some(was), None) => {
+                (Some(old), None) => {
                     self.before.advance(true);
-                    return Some(Change::between(self.side, Some(&was), None));
+                    return Some(Change::between(self.side, Some(&old), None));
                 }
-                (None, Some(is)) => {
+                (None, Some(new)) => {
                     self.after.advance(true);
-                    return Some(Change::between(self.side, None, Some(&is)));
+                    return Some(Change::between(self.side, None, Some(&new)));
                 }
                 (None, None) => return None,
             }

@@ -28,10 +28,10 @@ impl<const BLOCKS: usize> Bits<BLOCKS> {
     /// Inserts or removes `at`, which is below [`Self::LEN`]. Branchless, because insertions and removals
     /// cannot be predicted.
     #[inline(always)]
-    pub(super) fn put(&mut self, at: usize, there: bool) {
+    pub(super) fn put(&mut self, at: usize, is_set: bool) {
         let word = at / WORD;
         let bits = &mut self.words.as_flattened_mut()[word];
-        *bits = *bits & !(1 << (at % WORD)) | u64::from(there) << (at % WORD);
+        *bits = *bits & !(1 << (at % WORD)) | u64::from(is_set) << (at % WORD);
         let any = u64::from(*bits != 0);
         let summary = &mut self.summary[at / BLOCK];
         *summary = *summary & !(1 << (word % WORD)) | any << (word % WORD);
@@ -137,9 +137,9 @@ mod tests {
         let (mut bits, mut set, mut state) = (Bits::<BLOCKS>::new(), BTreeSet::new(), 1);
         for step in 0..20_000 {
             let at = random(&mut state) % len;
-            let there = set.len() < members && random(&mut state).is_multiple_of(2);
-            bits.put(at, there);
-            if there {
+            let is_set = set.len() < members && random(&mut state).is_multiple_of(2);
+            bits.put(at, is_set);
+            if is_set {
                 set.insert(at);
             } else {
                 set.remove(&at);

@@ -95,12 +95,12 @@ impl Storage for Flat {
     }
 
     fn set(&mut self, level: Level) -> Level {
-        let there = level.lots.0 != 0;
+        let is_set = level.lots.0 != 0;
         let old = match self.find(level.ticks) {
-            Ok(at) if there => core::mem::replace(&mut self.levels[at], level),
+            Ok(at) if is_set => core::mem::replace(&mut self.levels[at], level),
             Ok(at) => self.levels.remove(at),
             Err(at) => {
-                if there {
+                if is_set {
                     self.levels.insert(at, level);
                 }
                 Level::default()

@@ -121,21 +121,21 @@ impl<const BLOCKS: usize> Ladder<BLOCKS> {
     #[inline(always)]
     fn set_near(&mut self, slot: usize, lots: i64, count: u32) -> (i64, u32) {
         let key = self.key(slot);
-        let was = core::mem::replace(&mut self.lots.as_flattened_mut()[slot], lots);
-        let was_count = if self.counted | (count != 0) {
+        let old = core::mem::replace(&mut self.lots.as_flattened_mut()[slot], lots);
+        let old_count = if self.counted | (count != 0) {
             self.set_count(slot, if lots == 0 { 0 } else { count })
         } else {
             0
         };
-        let there = lots != 0;
-        self.taken.put(slot, there);
-        self.len = self.len + usize::from(there) - usize::from(was != 0);
-        self.best = self.best.min(if there { key } else { i64::MAX });
+        let is_set = lots != 0;
+        self.taken.put(slot, is_set);
+        self.len = self.len + usize::from(is_set) - usize::from(old != 0);
+        self.best = self.best.min(if is_set { key } else { i64::MAX });
         // One test of both conditions, which the compiler does not split into two branches.
-        if (self.best ^ key) | i64::from(there) == 0 {
+        if (self.best ^ key) | i64::from(is_set) == 0 {
             self.find_best(slot);
         }
-        (was, was_count)
+        (old, old_count)
     }
 
     /// Finds the best level after the previous one, at `slot`, was removed.
@@ -382,16 +382,16 @@ impl<const BLOCKS: usize> Storage for Ladder<BLOCKS> {
         changes.extend(Differences::new(side, Peeked::new(self.levels()), levels));
         let changes = &changes[first..];
         // Rebuild the side if that is less work, or if the window would move while few levels are set.
-        let anew = changes.len() > levels.len() / 2
+        let rebuild = changes.len() > levels.len() / 2
             || levels.first().is_none_or(|best| self.is_away(best.ticks));
-        if anew {
+        if rebuild {
             self.clear();
             self.fill(levels);
             return;
         }
         // Set levels before removing others, so that the side is never empty in between.
-        for there in [true, false] {
-            let these = changes.iter().filter(|c| (c.new_lots.0 != 0) == there);
+        for is_set in [true, false] {
+            let these = changes.iter().filter(|c| (c.new_lots.0 != 0) == is_set);
             for change in these {
                 self.set(Level {
                     ticks: change.ticks,
