@@ -65,6 +65,7 @@ const MAX_NODES: usize = 1 << 13;
 
 /// A JSON parser that reuses its buffers. All parsers of a thread share the buffers that no result borrows. After a
 /// long text, dropping one of these parsers frees the shared buffers.
+#[derive(Default)]
 pub struct Parser {
     work: Vec<u8>,
     /// The copy for the second pass, with `0` in place of each number.
@@ -96,10 +97,7 @@ impl Parser {
     /// A parser with empty buffers.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            work: Vec::new(),
-            zeroed: Vec::new(),
-        }
+        Self::default()
     }
 
     /// Parses `text` and passes its root to `read`. Strings of the result may outlive the call, because they borrow
@@ -162,12 +160,6 @@ impl Scratch {
 impl Drop for Parser {
     fn drop(&mut self) {
         ThreadLocal::keep_if(&SCRATCH, |scratch| scratch.tape.0.capacity() <= MAX_NODES);
-    }
-}
-
-impl Default for Parser {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Debug` and `Serialize` for the lists of messages, whose items are created by their iterators.
+//! Shared implementations for the lists of messages, whose items are created by their iterators.
 
 use std::fmt;
 
@@ -9,8 +9,16 @@ use crate::bayse::{Ids, Outcomes, PricedMarkets, Prices};
 use crate::jayx::{Orders, Positions};
 use crate::kraken::{Books, Instruments, Trades};
 
-macro_rules! debug_as_list {
+macro_rules! lists {
     ($($list:ident),*) => {$(
+        impl $list<'_> {
+            /// Whether the list is empty.
+            #[must_use]
+            pub const fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+        }
+
         impl fmt::Debug for $list<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_list().entries(self.iter()).finish()
@@ -19,7 +27,7 @@ macro_rules! debug_as_list {
     )*};
 }
 
-debug_as_list!(
+lists!(
     Books,
     Ids,
     Instruments,

@@ -603,82 +603,61 @@ fn books_that_are_refused() {
             missing("bids"),
         ),
         (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":§{}}]}"#,
-            not("bids", "an array"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[],"asks":§[]}]}"#,
-            duplicate("asks"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[§[1,2]]}]}"#,
-            not("level", "an object"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[§{"qty":2}]}]}"#,
-            missing("price"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[{"price":1,"qty":1},§{"price":1}]}]}"#,
-            missing("qty"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[{"price":§null,"qty":2}]}]}"#,
-            not("price", "a number"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[{"price":§0.56661,"qty":2}]}]}"#,
-            off_grid("price", 4),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","bids":[{"price":§"0.56661","qty":2}]}]}"#,
-            off_grid("price", 4),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§1.000000001}]}]}"#,
-            off_grid("qty", 8),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§-0.1}]}]}"#,
-            negative("qty"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":§"-1","qty":1}]}]}"#,
-            negative("price"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§"1,5"}]}]}"#,
-            number("qty", DecimalError::Syntax),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":§""}]}]}"#,
-            number("qty", DecimalError::Syntax),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":§92233720368547758070,"qty":1}]}]}"#,
-            number("price", DecimalError::Overflow),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","asks":[{"price":1,"qty":1,"qty":§1}]}]}"#,
-            duplicate("qty"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§true}]}"#,
-            not("checksum", "a number"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§-1}]}"#,
-            negative("checksum"),
-        ),
-        (
-            r#"{"channel":"book","type":"update","data":[{"symbol":"m","checksum":§4294967296}]}"#,
-            number("checksum", DecimalError::Overflow),
-        ),
-        (
             r#"{"channel":"book","type":"update","data":[{"symbol":"m"},{"symbol":"n","checksum":§1.5}]}"#,
             off_grid("checksum", 0),
         ),
     ]);
+    // The fields of a book.
+    for (fields, kind) in [
+        (r#""bids":§{}"#, not("bids", "an array")),
+        (r#""asks":[],"asks":§[]"#, duplicate("asks")),
+        (r#""bids":[§[1,2]]"#, not("level", "an object")),
+        (r#""bids":[§{"qty":2}]"#, missing("price")),
+        (
+            r#""bids":[{"price":1,"qty":1},§{"price":1}]"#,
+            missing("qty"),
+        ),
+        (
+            r#""bids":[{"price":§null,"qty":2}]"#,
+            not("price", "a number"),
+        ),
+        (
+            r#""bids":[{"price":§0.56661,"qty":2}]"#,
+            off_grid("price", 4),
+        ),
+        (
+            r#""bids":[{"price":§"0.56661","qty":2}]"#,
+            off_grid("price", 4),
+        ),
+        (
+            r#""asks":[{"price":1,"qty":§1.000000001}]"#,
+            off_grid("qty", 8),
+        ),
+        (r#""asks":[{"price":1,"qty":§-0.1}]"#, negative("qty")),
+        (r#""asks":[{"price":§"-1","qty":1}]"#, negative("price")),
+        (
+            r#""asks":[{"price":1,"qty":§"1,5"}]"#,
+            number("qty", DecimalError::Syntax),
+        ),
+        (
+            r#""asks":[{"price":1,"qty":§""}]"#,
+            number("qty", DecimalError::Syntax),
+        ),
+        (
+            r#""asks":[{"price":§92233720368547758070,"qty":1}]"#,
+            number("price", DecimalError::Overflow),
+        ),
+        (r#""asks":[{"price":1,"qty":1,"qty":§1}]"#, duplicate("qty")),
+        (r#""checksum":§true"#, not("checksum", "a number")),
+        (r#""checksum":§-1"#, negative("checksum")),
+        (
+            r#""checksum":§4294967296"#,
+            number("checksum", DecimalError::Overflow),
+        ),
+    ] {
+        let text = update(&format!(r#""symbol":"m",{fields}"#));
+        check_refused(&[(&text, kind)]);
+    }
 }
 
 /// An invalid trade is skipped and reported with its offset; the others are kept.

@@ -23,12 +23,6 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Whether there are no ids.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The id at `index`.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a str> {

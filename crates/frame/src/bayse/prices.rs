@@ -56,12 +56,6 @@ impl<'a> PricedMarkets<'a> {
         self.markets.len()
     }
 
-    /// Whether there are no markets.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.markets.is_empty()
-    }
-
     /// The markets.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PricedMarket<'a>> + use<'a> {
         let Self { strings, markets } = *self;
@@ -100,12 +94,6 @@ impl<'a> Outcomes<'a> {
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Whether there are no outcomes.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The outcomes.

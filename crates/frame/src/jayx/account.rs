@@ -127,12 +127,6 @@ impl<'a> Positions<'a> {
         self.0.len() / 3
     }
 
-    /// Whether there are no balances.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The balances, in the order of the message.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Balance<'a>> + use<'a> {
         self.0.triples().map(|[asset, balance, available]| Balance {
@@ -203,12 +197,6 @@ impl<'a> Orders<'a> {
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
-    }
-
-    /// Whether there are no orders.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
     }
 
     /// The orders.

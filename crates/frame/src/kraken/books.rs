@@ -63,12 +63,6 @@ impl<'a> Books<'a> {
         self.entries.len()
     }
 
-    /// Whether there are no books.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The books.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Book<'a>> + use<'a> {
         let books = *self;

@@ -20,6 +20,7 @@ use crate::units::Scales;
 /// bounded: 4 MiB per frame, 64 levels of nesting, [`MAX_LEVELS`](ticklot_book::MAX_LEVELS) price levels per side. A
 /// message has at most [`MAX_BOOKS`](super::MAX_BOOKS) books, [`MAX_TRADES`](super::MAX_TRADES) trades and
 /// [`MAX_PAIRS`](super::MAX_PAIRS) instruments.
+#[derive(Default)]
 pub struct Decoder {
     parser: Parser,
     buffers: MessageBuffers,
@@ -37,10 +38,7 @@ impl Decoder {
     /// A decoder with empty buffers.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            parser: Parser::new(),
-            buffers: MessageBuffers::default(),
-        }
+        Self::default()
     }
 
     /// Decodes one text frame, which is one JSON object. `scales` returns the scale of an instrument by its symbol.
@@ -72,12 +70,6 @@ impl Decoder {
         self.parser
             .parse(frame, |root| Ok(undecoded::read(root).unwrap_or_default()))
             .ok()
-    }
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

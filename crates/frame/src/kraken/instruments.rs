@@ -101,12 +101,6 @@ impl<'a> Instruments<'a> {
         self.entries.len()
     }
 
-    /// Whether there are no instruments.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The instruments.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Pair<'a>> + use<'a> {
         let strings = self.strings;

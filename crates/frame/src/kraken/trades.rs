@@ -51,12 +51,6 @@ impl<'a> Trades<'a> {
         self.entries.len()
     }
 
-    /// Whether there are no trades.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The trades.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Trade<'a>> + use<'a> {
         let strings = self.strings;
