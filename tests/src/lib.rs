@@ -33,4 +33,8 @@ mod documents {
     struct Tuning;
     #[doc = include_str!("../../docs/recording.md")]
     struct Recording;
+    #[doc = include_str!("../../docs/strategy.md")]
+    struct Strategy;
+    #[doc = include_str!("../../docs/embedding.md")]
+    struct Embedding;
 }
