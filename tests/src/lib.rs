@@ -35,6 +35,6 @@ mod documents {
     struct Recording;
     #[doc = include_str!("../../docs/strategy.md")]
     struct Strategy;
-    #[doc = include_str!("../../docs/embedding.md")]
-    struct Embedding;
+    #[doc = include_str!("../../docs/venues.md")]
+    struct Venues;
 }
