@@ -188,7 +188,7 @@ pub trait BookView {
     }
 
     /// The book of the other outcome of a two-outcome market, where `one` is the total payout of both
-    /// outcomes: see [`Complement`].
+    /// outcomes, such as `Ticks(100)` at two decimals: see [`Complement`].
     fn complement(&self, one: Ticks) -> Complement<'_, Self>
     where
         Self: Sized,

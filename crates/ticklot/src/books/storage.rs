@@ -43,7 +43,8 @@ impl BookConfig {
         }
     }
 
-    /// A book of a snapshot and deltas that are numbered by `sequence`, kept as flat arrays.
+    /// A book of a snapshot and deltas that are numbered by `sequence`, kept as flat arrays. Its coverage is
+    /// [`Coverage::SnapshotDepth`] until [`BookConfig::coverage`] sets another one.
     #[must_use]
     pub const fn deltas(scale: Scale, sequence: Sequence) -> Self {
         Self {

@@ -27,7 +27,7 @@
 //! | `dir` | [`RecordKind::as_str`](crate::observe::RecordKind::as_str); left out of a message that came |
 //!
 //! Only `frame` must be there. What a reader does not know it passes over, members and kinds alike.
-//! `docs/recording.md` has it all.
+//! `docs/log-format.md` is the reference.
 
 #[cfg(feature = "capture")]
 mod compression;

@@ -195,6 +195,9 @@ impl<H: Handler> Feed<H> {
     /// [`ShutdownHandle`] stops the feed. Returns a summary of each connection. The feed can be run again; it then
     /// connects again.
     ///
+    /// A connection is attempted until it succeeds: see [`Reconnect`](crate::Reconnect). [`Event::Disconnected`] has the
+    /// reason of each failure.
+    ///
     /// Needs a tokio runtime with I/O and time. The future is not `Send`, and neither must the handler be: use a
     /// current-thread runtime or a `tokio::task::LocalSet`.
     ///
