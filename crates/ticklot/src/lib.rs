@@ -1,34 +1,33 @@
-//! Exchange WebSocket frames to exact, live, integer order books inside a trading process.
+//! Exact, live, integer order books from exchange WebSocket feeds, inside a trading process.
 //!
-//! A [`Feed`] connects to the venues, keeps the books and calls the strategy's [`Handler`] on the
-//! reading task: no queue, no copy, no allocation once warm. [`Books::live`] gives a book only while
-//! it can be trusted.
+//! A [`Feed`] connects to the venues, maintains the books and calls the strategy's [`Handler`] on the reading task,
+//! without a queue, a copy or (once warm) an allocation. [`Books::live`] returns a book only while it is valid.
 //!
 //! | to | use |
 //! |---|---|
-//! | follow books live | [`Feed`] with a venue: [`jayx`], [`bayse`], [`kraken`] |
-//! | drive the same rules over your own socket, or none | [`Session`] |
-//! | implement a venue of your own | [`venue`] |
-//! | observe the wire, latencies and counts | [`observe`] |
-//! | record frames, read and replay them | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
-//! | decode frames only | the crate `ticklot-frame` |
-//! | keep a book only | the crate `ticklot-book` |
+//! | maintain live books | [`Feed`] with a venue: [`jayx`], [`bayse`], [`kraken`] |
+//! | run the same session over your own socket, or without one | [`Session`] |
+//! | add a venue | [`venue`] |
+//! | observe messages, latencies and counts | [`observe`] |
+//! | record, read and replay frames | `capture::Recorder`, `capture::Incidents`, `capture::FrameLog`, `capture::Replay` (feature `capture`) |
+//! | only decode frames | the crate `ticklot-frame` |
+//! | only maintain a book | the crate `ticklot-book` |
 //!
 //! # Features
 //!
-//! All are additive: any of them can be on, alone or with any others.
+//! All features are additive: each works alone and with any others.
 //!
-//! | feature | default | brings |
+//! | feature | default | provides |
 //! |---|---|---|
 //! | `feed` | yes | [`Feed`]: connections and timers over tokio; without it the crate does no I/O |
 //! | `tls` | yes | `wss://` through rustls, with ring |
-//! | `tls-aws-lc` | | the same with aws-lc-rs, which is used when both are on |
-//! | `tls-no-provider` | | the same with the cryptography that the program installs |
+//! | `tls-aws-lc` | | `wss://` with aws-lc-rs, which has precedence over ring |
+//! | `tls-no-provider` | | `wss://` with the cryptography provider that the program installs |
 //! | `capture` | | frame logs, plain, gzip or Zstandard |
-//! | `latency` | | histograms of how long each stage takes: `Feed::measure` |
-//! | `metrics` | | counters for the `metrics` facade: the module `metrics` has their names |
-//! | `serde` | | `Serialize` and `Deserialize` for the plain values, events as records: the module `records` |
-//! | `arbitrary` | | `Arbitrary` for the same, for fuzzing |
+//! | `latency` | | latency histograms of each stage: `Feed::measure` |
+//! | `metrics` | | counters for the `metrics` facade: `observe::metrics` |
+//! | `serde` | | `Serialize` and `Deserialize` for plain values, and events as records: `records` |
+//! | `arbitrary` | | `Arbitrary` for plain values, for fuzzing |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -59,7 +58,7 @@ pub use crate::session::{Options, Reconnect, Session};
 pub use crate::venue::on_message::OnMessage;
 pub use crate::venues::{bayse, jayx, kraken};
 
-/// The rest of the order book's vocabulary, from `ticklot-book`: storage, sequence rules, changes and views.
+/// The other types of `ticklot-book`: storage, sequence rules, changes and views.
 pub mod book {
     pub use ticklot_book::{
         Book, BookError, BookErrorKind, BookRefLevels, Change, Changes, ChangesIter, Checksum,
@@ -68,7 +67,7 @@ pub mod book {
     };
 }
 
-/// The contents of an [`Event`].
+/// The types in an [`Event`].
 pub mod events {
     pub use ticklot_frame::{
         Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds,
@@ -98,7 +97,7 @@ pub mod control {
     };
 }
 
-/// The parts of a [`Session`] for a driver of your own.
+/// The types that a custom driver of a [`Session`] needs.
 pub mod driver {
     pub use crate::session::{NextAction, Outbox, RateLimit, ResyncPolicy};
 }

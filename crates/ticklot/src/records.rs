@@ -1,7 +1,6 @@
-//! Events as records: one serialisable object for each, with names instead of ids and exact decimals instead of ticks and
-//! lots.
+//! Serialisable records of events, with names instead of ids and exact decimals instead of ticks and lots.
 //!
-//! `ticklot watch --json` prints them, and `docs/json.md` lists their members.
+//! `ticklot watch --json` prints them. `docs/json.md` specifies their members.
 //!
 //! ```
 //! use ticklot::records::EventRecord;
@@ -32,7 +31,7 @@ use crate::event::{
     ReferencePrice, Resync, ResyncStep, StateChange, StatusUpdate, Trades,
 };
 
-/// An event with the books that it concerns: serialises to a map with the members of `docs/json.md`.
+/// An event with the books that it refers to. Serialises to a map with the members of `docs/json.md`.
 #[derive(Clone, Copy, Debug)]
 pub struct EventRecord<'a> {
     event: &'a Event<'a>,
@@ -42,8 +41,8 @@ pub struct EventRecord<'a> {
     depth: usize,
 }
 
-/// The subject of an event.
-enum Subject<'a> {
+/// The origin of an event, which determines its first members.
+enum Origin<'a> {
     Feed,
     Connection(ConnectionId),
     Instrument(ConnectionId, Option<Instrument<'a>>),
@@ -69,28 +68,26 @@ impl<'a> EventRecord<'a> {
         self
     }
 
-    /// Sets the time by the feed's clock at which the event is handled: `latency_ns` is null without it.
+    /// Sets the time on the feed's clock at which the event is handled. Without it, `latency_ns` is null.
     #[must_use]
     pub fn handled(mut self, now: Nanos) -> Self {
         self.now = Some(now);
         self
     }
 
-    /// Limits the levels of a book, on each side.
+    /// Limits the levels of each side of a book.
     #[must_use]
     pub fn depth(mut self, levels: usize) -> Self {
         self.depth = levels;
         self
     }
 
-    /// The event's connection; none for a tick.
+    /// The event's connection; `None` for a tick.
     #[must_use]
     pub fn connection(&self) -> Option<ConnectionId> {
-        match self.subject() {
-            Subject::Feed => None,
-            Subject::Connection(connection) | Subject::Instrument(connection, _) => {
-                Some(connection)
-            }
+        match self.origin() {
+            Origin::Feed => None,
+            Origin::Connection(connection) | Origin::Instrument(connection, _) => Some(connection),
         }
     }
 
@@ -123,9 +120,9 @@ impl<'a> EventRecord<'a> {
         }
     }
 
-    fn subject(&self) -> Subject<'a> {
+    fn origin(&self) -> Origin<'a> {
         match *self.event {
-            Event::Tick { .. } => Subject::Feed,
+            Event::Tick { .. } => Origin::Feed,
             Event::Connected { connection, .. }
             | Event::Welcome { connection, .. }
             | Event::Subscribed { connection, .. }
@@ -137,12 +134,12 @@ impl<'a> EventRecord<'a> {
             | Event::BadLine { connection, .. }
             | Event::Unknown { connection, .. }
             | Event::Balance(BalanceUpdate { connection, .. })
-            | Event::Disconnected { connection, .. } => Subject::Connection(connection),
+            | Event::Disconnected { connection, .. } => Origin::Connection(connection),
             Event::Status(StatusUpdate {
                 connection,
                 instrument,
                 ..
-            }) => Subject::Instrument(connection, instrument),
+            }) => Origin::Instrument(connection, instrument),
             Event::Trades(Trades {
                 connection,
                 instrument,
@@ -162,7 +159,7 @@ impl<'a> EventRecord<'a> {
                 connection,
                 instrument,
                 ..
-            }) => Subject::Instrument(connection, Some(instrument)),
+            }) => Origin::Instrument(connection, Some(instrument)),
             Event::State(StateChange { book, .. })
             | Event::Book(BookUpdate { book, .. })
             | Event::Scale { book, .. }
@@ -170,12 +167,12 @@ impl<'a> EventRecord<'a> {
         }
     }
 
-    fn book(&self, id: BookId) -> Subject<'a> {
+    fn book(&self, id: BookId) -> Origin<'a> {
         let connection = self.books.connection(id).unwrap_or_default();
-        Subject::Instrument(connection, self.books.instrument(id))
+        Origin::Instrument(connection, self.books.instrument(id))
     }
 
-    /// From the receipt of a message until it is handled.
+    /// The time from the receipt of a message until it is handled.
     fn latency(&self, received: Nanos) -> Option<u64> {
         self.now.map(|now| nanos(now.since(received)))
     }
@@ -185,13 +182,13 @@ impl Serialize for EventRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = Members(serializer.serialize_map(None)?);
         out.put("type", self.kind())?;
-        match self.subject() {
-            Subject::Feed => {}
-            Subject::Connection(connection) => {
+        match self.origin() {
+            Origin::Feed => {}
+            Origin::Connection(connection) => {
                 out.put("connection", connection)?;
                 out.put("venue", self.venue.0)?;
             }
-            Subject::Instrument(connection, instrument) => {
+            Origin::Instrument(connection, instrument) => {
                 out.put("connection", connection)?;
                 out.put("venue", instrument.map_or(self.venue, |it| it.venue).0)?;
                 out.put("scope", instrument.and_then(|it| it.scope))?;
@@ -226,7 +223,7 @@ impl<M: SerializeMap> Members<M> {
     }
 }
 
-/// The members of an event whose fields need no book.
+/// Writes the members of an event that need no book.
 fn put_fields<M: SerializeMap>(event: &Event<'_>, out: &mut Members<M>) -> Result<(), M::Error> {
     match event {
         Event::Connected { epoch, .. } => out.put("epoch", epoch.0),
@@ -387,7 +384,7 @@ impl EventRecord<'_> {
     }
 }
 
-/// A value as its text.
+/// Serialises a value as its `Display` text.
 struct Text<T>(T);
 
 impl<T: fmt::Display> Serialize for Text<T> {
@@ -396,7 +393,7 @@ impl<T: fmt::Display> Serialize for Text<T> {
     }
 }
 
-/// The levels of a side, best first: a price and a quantity each.
+/// The levels of a side, best first, as pairs of price and quantity.
 struct Levels<'a> {
     book: BookRef<'a>,
     side: Side,
@@ -415,7 +412,7 @@ impl Serialize for Levels<'_> {
     }
 }
 
-/// The levels that changed: a side, a price and the quantity now.
+/// The levels that changed, as triples of side, price and new quantity.
 struct ChangedLevels<'a>(&'a Changes<'a>, Scale);
 
 impl Serialize for ChangedLevels<'_> {
@@ -468,7 +465,7 @@ impl LastTradeRecord {
     }
 }
 
-/// A length of time in nanoseconds; the longest that fits, when it does not.
+/// A duration in nanoseconds, saturating.
 fn nanos(length: Duration) -> u64 {
     u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -64,7 +64,7 @@ impl ProgressBar {
 
 /// At most 79 characters, so that no terminal of the usual width breaks it.
 fn line(progress: Progress, recv_ns: u64, frames: u64) -> String {
-    let part = |of: u64| match progress.of {
+    let part = |of: u64| match progress.total {
         0 => 0,
         whole => u128::from(progress.read.min(whole)) * u128::from(of) / u128::from(whole),
     };
@@ -86,9 +86,9 @@ fn line(progress: Progress, recv_ns: u64, frames: u64) -> String {
 mod tests {
     use super::*;
 
-    fn progress(read: u64, of: u64) -> Progress {
+    fn progress(read: u64, total: u64) -> Progress {
         let mut progress = Progress::default();
-        (progress.read, progress.of) = (read, of);
+        (progress.read, progress.total) = (read, total);
         progress
     }
 

@@ -127,8 +127,8 @@ impl Account {
     }
 
     /// Whether the connection is open and delivered orders within
-    /// [`Options::stale_after`](crate::Options::stale_after). Not every venue lists all open orders after a subscription:
-    /// see its documentation.
+    /// [`Options::stale_after`](crate::Options::stale_after). Not every venue lists all open orders after a
+    /// subscription: see its documentation.
     #[must_use]
     pub fn orders_are_live(&self) -> bool {
         self.orders_live

@@ -1,4 +1,4 @@
-//! The causes of changes of state.
+//! The causes of changes of a book's state.
 
 use std::fmt;
 
@@ -21,28 +21,28 @@ pub enum Cause {
     SequenceGap,
     /// The venue's checksum differs from the book's.
     ChecksumMismatch,
-    /// A delta has no snapshot that it continues, no sequence number, or no room among those that wait.
+    /// A delta continues no snapshot, has no sequence number, or does not fit into the buffer of waiting deltas.
     NoSnapshot,
-    /// A message that may concern the book could not be read or applied.
+    /// A message that may concern the book could not be parsed or applied.
     BadMessage,
-    /// Nothing was received for as long as the book's limit.
+    /// The book had no update for its staleness limit.
     Timeout,
-    /// A heartbeat, or another sign that the venue takes for one, proved that the book is current.
+    /// A heartbeat, or another message that counts as one, proved that the book is current.
     Alive,
-    /// The connection is gone.
+    /// The connection ended.
     Disconnected,
     /// The user unsubscribed from the book.
     Unsubscribed,
     /// The size of a tick or a lot changed.
     ScaleChanged,
-    /// A new snapshot was requested, and the book's feed is interrupted until it arrives.
+    /// A new snapshot was requested, and the book receives no messages until it arrives.
     Resync,
     /// Records are missing from the log that is replayed.
     RecordsDropped,
 }
 
 impl Cause {
-    /// In lower case: `snapshot`, `delta`, `crossed`, `sequence_gap`, `checksum_mismatch`,
+    /// The name in lower case: `snapshot`, `delta`, `crossed`, `sequence_gap`, `checksum_mismatch`,
     /// `no_snapshot`, `bad_message`, `timeout`, `alive`, `disconnected`, `unsubscribed`,
     /// `scale_changed`, `resync` or `records_dropped`.
     #[must_use]
@@ -65,7 +65,7 @@ impl Cause {
         }
     }
 
-    /// The cause that a state itself names.
+    /// The cause that follows from the state itself.
     pub(crate) fn of(state: BookState) -> Option<Self> {
         match state {
             BookState::Gap(gap) => Some(gap.into()),

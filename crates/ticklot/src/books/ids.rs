@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// Which book of a [`Books`](crate::Books). Ids are given in order from 0 and never reused, also when a book is
-/// removed.
+/// The id of a book in its [`Books`](crate::Books). Ids are assigned in ascending order from 0. The id of a removed
+/// book is not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct BookId(pub u32);
 
-/// Which connection of a feed, in the order in which they were added, from 0.
+/// The number of a connection of a feed, from 0, in the order in which they were added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct ConnectionId(pub u32);
 
-/// Which candles of a [`Books`](crate::Books): given when they are added.
+/// The id of a candle series in its [`Books`](crate::Books).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CandlesId(pub(super) usize);
 
@@ -33,7 +33,7 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// The venue's id of an order: some number their orders, others name them.
+/// The venue's id of an order: a number or a text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(untagged))]
@@ -41,7 +41,7 @@ impl fmt::Display for ConnectionId {
 pub enum OrderId {
     /// A number.
     Number(i64),
-    /// A name.
+    /// A text.
     Text(String),
 }
 

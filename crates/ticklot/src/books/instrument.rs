@@ -1,13 +1,13 @@
-//! What a book is the book of.
+//! The identity of an instrument.
 
 use std::fmt;
 
 use ticklot_frame::VenueName;
 
-/// Identifies an instrument: no two instruments of a feed are equal or print the same.
+/// Identifies an instrument. Two instruments of a feed are never equal, and never have the same `Display` text.
 ///
-/// `Display` writes `venue:scope:market:name`, or `venue:scope:name` where the market has the
-/// instrument's own name; a scope that is not known prints as `?`.
+/// `Display` writes `venue:scope:market:name`, or `venue:scope:name` if the market and the instrument have the same
+/// name. An unknown scope is written as `?`.
 ///
 /// ```
 /// use ticklot::Instrument;
@@ -22,18 +22,17 @@ use ticklot_frame::VenueName;
 pub struct Instrument<'a> {
     /// The venue.
     pub venue: VenueName,
-    /// The part of the venue whose instruments repeat the names of another part's: a currency (`USD`), a
-    /// market segment (`spot`); empty where the venue has one part only. `None` when it is not known, as
-    /// in a log that does not record it.
+    /// The namespace of the names within the venue, such as a currency (`USD`) or a market segment (`spot`); empty if
+    /// the venue has only one. `None` if it is unknown, as in a log that does not record it.
     pub scope: Option<&'a str>,
-    /// The market: a symbol, or the market that an outcome belongs to.
+    /// The market: a symbol, or the market of an outcome.
     pub market: &'a str,
-    /// The instrument in its market: a symbol, or an outcome's id.
+    /// The instrument within its market: a symbol, or the id of an outcome.
     pub name: &'a str,
 }
 
 impl<'a> Instrument<'a> {
-    /// An instrument of a venue without scopes whose market is its symbol.
+    /// An instrument whose market and name are its symbol, of a venue without scopes.
     #[must_use]
     pub const fn of_symbol(venue: VenueName, symbol: &'a str) -> Self {
         Self {

@@ -65,9 +65,9 @@ pub struct BookCounts {
 
 /// All books of a feed, by id.
 ///
-/// [`Books::live`] is the usual call: it returns a book only while the book can be traded on. The result is exact inside
-/// the handler, which runs at a known time. Between two calls of the handler a book can become stale, which is reported
-/// at the next call. [`Books::last_known`] returns a book in any state.
+/// [`Books::live`] is the usual call: it returns a book only while the book can be traded on. The result is exact
+/// inside the handler, which runs at a known time. Between two calls of the handler a book can become stale, which is
+/// reported at the next call. [`Books::last_known`] returns a book in any state.
 ///
 /// # Cost
 /// A lookup by id is an index. A lookup by [`Instrument`] hashes it. Processing a message never iterates over all books
@@ -137,8 +137,8 @@ impl Books {
         Self::default()
     }
 
-    /// The book, if it can be traded on: it had a snapshot in this epoch, no message is missing since, and it is neither
-    /// stale nor crossed.
+    /// The book, if it can be traded on: it had a snapshot in this epoch, no message is missing since, and it is
+    /// neither stale nor crossed.
     #[inline]
     #[must_use]
     pub fn live(&self, id: BookId) -> Option<BookRef<'_>> {
@@ -340,8 +340,8 @@ impl Books {
         }
     }
 
-    /// Moves a book to another connection of its venue, whose next delta has these sequence numbers. Returns whether the
-    /// numbers continue the book: see [`DeltaBook::adopt`](ticklot_book::DeltaBook::adopt).
+    /// Moves a book to another connection of its venue, whose next delta has these sequence numbers. Returns whether
+    /// the numbers continue the book: see [`DeltaBook::adopt`](ticklot_book::DeltaBook::adopt).
     pub(crate) fn adopt(
         &mut self,
         id: BookId,
@@ -371,8 +371,8 @@ impl Books {
         true
     }
 
-    /// Stores the new trades of a message, which [`Books::new_trades`] then returns. With `repeats`, the list may repeat
-    /// earlier trades: see [`NewTrades::take`].
+    /// Stores the new trades of a message, which [`Books::new_trades`] then returns. With `repeats`, the list may
+    /// repeat earlier trades: see [`NewTrades::take`].
     pub(crate) fn keep_trades(&mut self, id: BookId, list: &[Trade], repeats: bool) {
         let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) else {
             return;

@@ -1,4 +1,4 @@
-//! A book of either storage, as [`Books`](super::Books) keeps it.
+//! The storage of a book in [`Books`](super::Books), and its configuration.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ticklot_book::{
     Ids, Ladder, Nanos, Outcome, Scale, Sequence, Snapshot,
 };
 
-/// How a venue wants a book kept: chosen per instrument, when the book is added.
+/// The storage, the coverage and the sequence rule of a book. The venue chooses them when it adds the book.
 ///
 /// ```
 /// use ticklot::Scale;
@@ -24,14 +24,14 @@ use ticklot_book::{
 pub struct BookConfig {
     scale: Scale,
     coverage: Coverage,
-    /// None for a feed of snapshots only.
+    /// `None` for a feed of snapshots only.
     sequence: Option<Sequence>,
     ladder: bool,
     checksums: Option<(Checksum<Flat>, Checksum<Ladder>)>,
 }
 
 impl BookConfig {
-    /// A book that every message replaces, kept as flat arrays.
+    /// A flat book that each message replaces.
     #[must_use]
     pub const fn snapshots(scale: Scale) -> Self {
         Self {
@@ -43,8 +43,8 @@ impl BookConfig {
         }
     }
 
-    /// A book of a snapshot and deltas that are numbered by `sequence`, kept as flat arrays. Its coverage is
-    /// [`Coverage::SnapshotDepth`] until [`BookConfig::coverage`] sets another one.
+    /// A flat book of snapshots and deltas with the numbering of `sequence`. Its coverage is
+    /// [`Coverage::SnapshotDepth`] unless [`BookConfig::coverage`] sets another one.
     #[must_use]
     pub const fn deltas(scale: Scale, sequence: Sequence) -> Self {
         Self {
@@ -53,23 +53,22 @@ impl BookConfig {
         }
     }
 
-    /// Kept as a ladder: for deep books that change level by level.
+    /// Stores the book as a ladder, for deep books that change by individual levels.
     #[must_use]
     pub const fn ladder(mut self) -> Self {
         self.ladder = true;
         self
     }
 
-    /// Which part of its market the feed covers. [`Coverage::Top`] truncates the book after each
-    /// update.
+    /// Sets which part of the market the feed covers. [`Coverage::Top`] truncates the book after each update.
     #[must_use]
     pub const fn coverage(mut self, coverage: Coverage) -> Self {
         self.coverage = coverage;
         self
     }
 
-    /// The venue's checksum of a book, compared after each message that carries one. Both arguments are
-    /// instances of one generic function.
+    /// Sets the venue's checksum function, whose result is compared after each message with a checksum. Both arguments
+    /// are instances of one generic function.
     #[must_use]
     pub const fn checksum(mut self, flat: Checksum<Flat>, ladder: Checksum<Ladder>) -> Self {
         self.checksums = Some((flat, ladder));
@@ -99,15 +98,15 @@ impl BookConfig {
 
 /// A book of either storage, with or without deltas.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // a snapshot book is the hot case, and lies in its entry
+#[allow(clippy::large_enum_variant)] // the hot case, a snapshot book, needs no indirection
 pub(crate) enum Stored {
-    /// Snapshots only.
+    /// A book of snapshots only.
     Flat(Book<Flat>),
     FlatDeltas(Box<DeltaBook<Flat>>),
     Ladder(Box<DeltaBook<Ladder>>),
 }
 
-/// Calls the same method of whichever book it is.
+/// Calls the same method for each variant.
 macro_rules! each {
     ($stored:expr, $book:ident => $call:expr) => {
         match $stored {
@@ -133,7 +132,7 @@ impl Stored {
         each!(self, book => book.state())
     }
 
-    /// Applies a snapshot. A book without deltas takes any.
+    /// Applies a snapshot. A book without deltas accepts any snapshot.
     #[inline]
     pub(crate) fn apply_snapshot(
         &mut self,
@@ -153,7 +152,7 @@ impl Stored {
         }
     }
 
-    /// Applies a delta. A book of snapshots has no use for numbers and checksums, and applies it.
+    /// Applies a delta. A book of snapshots ignores the sequence numbers and the checksum.
     #[inline]
     pub(crate) fn apply_delta(
         &mut self,
@@ -189,7 +188,7 @@ impl Stored {
         each!(self, book => book.refresh());
     }
 
-    /// The bytes that it holds on the heap.
+    /// The size on the heap in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Self::Flat(book) => book.memory() - size_of::<Book<Flat>>(),
@@ -202,8 +201,8 @@ impl Stored {
         each!(self, book => book.set_scale(scale))
     }
 
-    /// Continues the book from another connection's feed; false when the numbers do not prove that
-    /// nothing is missing. A book of snapshots has no numbers.
+    /// Continues the book with the feed of another connection. False if the sequence numbers do not prove that no
+    /// message is missing, as for a book of snapshots, which has none.
     pub(crate) fn adopt(&mut self, ids: Ids, epoch: Epoch) -> bool {
         match self {
             Self::Flat(_) => false,

@@ -1,28 +1,28 @@
-//! The last trades of an instrument, each reported once.
+//! Detects which trades of a message are new, so that each trade is reported once.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use ticklot_frame::Trade;
 
-/// How many trades of a book are kept: more than any message lists.
+/// The number of trades that are stored per book: more than any message contains.
 pub const MAX_TRADES: usize = 1024;
 
-/// The new trades of a message. All books share one: what is kept of a book is only its last trades.
+/// Detects the new trades of a message. All books share one; only the last trades are stored per book.
 ///
-/// Some venues list recent trades with each message, newest first, and do not say whether a list repeats
-/// earlier ones. A list that continues the last one overlaps with it: its oldest trades are the newest
-/// that are known. So the longest run that ends the known trades and begins the list is the repeated part.
-/// Equal trades (same time, price, size and side) are distinguished by their position in that run.
+/// Some venues send a list of recent trades with each message, newest first, without marking the repeated ones. A list
+/// that continues the last one overlaps with it: its oldest trades are the newest known trades. The repeated part is
+/// therefore the longest run that both ends the known trades and starts the list. Equal trades (same time, price, size
+/// and side) are distinguished by their position in that run.
 ///
-/// A list of n trades takes about (2 n + [`MAX_TRADES`]) log n comparisons at most, whatever is known and listed.
+/// A list of n trades takes at most about (2 n + [`MAX_TRADES`]) log n comparisons.
 #[derive(Debug)]
 pub(super) struct NewOf<T> {
     /// The new trades of the last message, oldest first.
     listed: Vec<T>,
-    /// The distinct trades of a list that does not continue the known ones, and how often each is known.
+    /// The distinct trades of a list that does not continue the known ones, with the number of equal known trades.
     distinct: Vec<(T, usize)>,
-    /// For each length of a run at the beginning of the list, how long a shorter one ends it.
+    /// For each prefix of the list, the length of the longest shorter prefix that ends it.
     borders: Vec<usize>,
 }
 
@@ -39,27 +39,28 @@ impl<T> Default for NewOf<T> {
 }
 
 impl NewTrades {
-    /// Keeps the trades of a message with the `known` ones of its book, oldest first. Where `repeats` says that the list
-    /// is newest first and may repeat earlier trades, those are dropped; otherwise all are new, oldest first. Allocates
-    /// only to grow.
+    /// Adds the new trades of a message to the `known` ones of its book, which are oldest first. With `repeats`, the
+    /// list is newest first and its repeated trades are dropped; otherwise, the list is oldest first and all of its
+    /// trades are new. Allocates only to grow.
     pub(super) fn take(&mut self, known: &mut VecDeque<Trade>, list: &[Trade], repeats: bool) {
         self.listed.clear();
-        // Of a list that was longer than any need be.
+        // Free the memory of an unusually long list.
         self.listed.shrink_to(MAX_TRADES);
         self.distinct.shrink_to(MAX_TRADES);
         if repeats {
             self.listed.extend(list.iter().rev());
-            // Room in advance: a list that does not continue the known trades is rare, and allocates nothing either.
+            // Reserve in advance, so that the rare list that does not continue the known trades allocates nothing
+            // either.
             self.distinct.clear();
             self.distinct.reserve(list.len());
             self.borders.clear();
             self.borders.reserve(list.len());
-            // Stable: trades of one moment stay in the venue's order.
+            // The sort is stable, so that trades of the same time stay in the venue's order.
             if !self.listed.is_sorted_by_key(|trade| trade.created) {
                 self.listed.sort_by_key(|trade| trade.created);
             }
             if known.capacity() == 0 {
-                // The lists of a busy market fill it in minutes, and then it would grow in the middle of its messages.
+                // A busy market fills it within minutes, and each growth would delay a message.
                 known.reserve_exact(MAX_TRADES);
             }
             let (newest, oldest) = (known.back(), self.listed.first());
@@ -72,11 +73,11 @@ impl NewTrades {
         } else {
             self.listed.extend_from_slice(list);
         }
-        self.learn(known);
+        self.add_to(known);
     }
 }
 
-/// Any total order in which only equal trades are equal.
+/// A total order that is consistent with equality.
 fn by_fields(a: &Trade, b: &Trade) -> Ordering {
     let fields = |trade: &Trade| (trade.created, trade.ticks, trade.lots, trade.side as u8);
     fields(a).cmp(&fields(b))
@@ -95,11 +96,11 @@ impl<T: Copy + Eq> NewOf<T> {
         }
     }
 
-    /// How many trades at the beginning of the list are the last that are known.
+    /// The length of the longest prefix of the list that ends the known trades.
     fn overlap(&mut self, known: &VecDeque<T>) -> usize {
         let most = self.listed.len().min(known.len());
-        // Nearly always the first runs differ in their first trade, or one is the answer. When more was compared
-        // than that, the list is of trades that hardly differ.
+        // Nearly always, a run differs in its first trade or is the result. If more comparisons are needed, many trades
+        // of the list are equal.
         let mut budget = 2 * most;
         for run in (1..=most).rev() {
             let newest = known.range(known.len() - run..);
@@ -116,8 +117,8 @@ impl<T: Copy + Eq> NewOf<T> {
         0
     }
 
-    /// The same, in a number of comparisons that is proportional to `most` (Knuth, Morris and Pratt): the run that has
-    /// been found at each known trade is made longer, or else replaced by the longest run that ends it.
+    /// The same in O(`most`) comparisons, with the algorithm of Knuth, Morris and Pratt: each known trade extends the
+    /// current run, or the longest shorter run that ends it.
     #[cold]
     fn longest_overlap(&mut self, known: &VecDeque<T>, most: usize) -> usize {
         let Self {
@@ -141,8 +142,8 @@ impl<T: Copy + Eq> NewOf<T> {
         newest.fold(0, |run, trade| longer(run, trade, borders))
     }
 
-    /// A list that does not continue the known trades, after a reconnect say, or one that came late:
-    /// trades that are known are dropped one for one.
+    /// Drops one listed trade per equal known trade, for a list that does not continue the known trades: after a
+    /// reconnect, or in a late message.
     #[cold]
     fn drop_known(&mut self, known: &VecDeque<T>, order: fn(&T, &T) -> Ordering) {
         let Self {
@@ -152,7 +153,7 @@ impl<T: Copy + Eq> NewOf<T> {
         distinct.extend(listed.iter().map(|trade| (*trade, 0)));
         distinct.sort_unstable_by(|(a, _), (b, _)| order(a, b));
         distinct.dedup_by(|(a, _), (b, _)| a == b);
-        // Most of the known trades are older than any of the list.
+        // Most known trades are older than all listed ones.
         let oldest = distinct.first().map(|(trade, _)| *trade);
         let may_be_listed = |trade: &&T| oldest.is_some_and(|oldest| order(&oldest, trade).is_le());
         for trade in known.iter().filter(may_be_listed) {
@@ -171,11 +172,11 @@ impl<T: Copy + Eq> NewOf<T> {
         );
     }
 
-    /// The trades of the list are known from now on.
-    fn learn(&self, known: &mut VecDeque<T>) {
-        // Of more than that, only the newest are kept.
-        let passed = self.listed.len().saturating_sub(MAX_TRADES);
-        for trade in &self.listed[passed..] {
+    /// Adds the listed trades to the known ones.
+    fn add_to(&self, known: &mut VecDeque<T>) {
+        // Only the newest are stored.
+        let dropped = self.listed.len().saturating_sub(MAX_TRADES);
+        for trade in &self.listed[dropped..] {
             if known.len() == MAX_TRADES {
                 known.pop_front();
             }
@@ -192,7 +193,7 @@ mod tests {
     use ticklot_book::{Lots, Ticks};
     use ticklot_frame::{TradeSide, UnixMillis};
 
-    /// The trades of a book, and the new ones.
+    /// A book's trades, and the new ones.
     #[derive(Default)]
     struct Book {
         known: VecDeque<Trade>,
@@ -204,7 +205,7 @@ mod tests {
         book.new.listed()
     }
 
-    /// A trade at a time; the rest follows from `kind`.
+    /// A trade at `time`, whose other fields follow from `kind`.
     fn trade(time: i64, kind: i64) -> Trade {
         Trade {
             ticks: Ticks(100 + kind),
@@ -218,7 +219,7 @@ mod tests {
     fn sliding_list_reports_each_once() {
         let mut random = fastrand::Rng::with_seed(5);
         for window in [1, 2, 5, 20] {
-            // Many equal trades: two kinds, few moments.
+            // Many equal trades: two kinds, few times.
             let mut time = 0;
             let all: Vec<Trade> = (0..300)
                 .map(|_| {
@@ -227,24 +228,24 @@ mod tests {
                 })
                 .collect();
             let mut trades = Book::default();
-            let mut handed = Vec::new();
+            let mut reported = Vec::new();
             let mut end = 0;
             while end < all.len() {
-                // Less than a window further, so that the lists overlap by a trade at least.
+                // Advance by less than a window, so that the lists overlap by at least one trade.
                 end = (end + random.usize(0..window.max(2))).min(all.len());
                 let list: Vec<Trade> = all[end.saturating_sub(window)..end]
                     .iter()
                     .rev()
                     .copied()
                     .collect();
-                handed.extend_from_slice(take(&mut trades, &list));
+                reported.extend_from_slice(take(&mut trades, &list));
             }
-            // Runs of equal trades can hide one that slid in while an equal one slid out; no trade is
-            // ever handed on twice or out of order.
-            assert!(handed.is_sorted_by_key(|trade| trade.created));
-            assert!(handed.len() <= all.len());
+            // A new trade is missed if it enters the window while an equal one leaves it. But no trade is reported
+            // twice or out of order.
+            assert!(reported.is_sorted_by_key(|trade| trade.created));
+            assert!(reported.len() <= all.len());
             let distinct: std::collections::HashSet<_> = all.iter().collect();
-            let seen: std::collections::HashSet<_> = handed.iter().collect();
+            let seen: std::collections::HashSet<_> = reported.iter().collect();
             if window > 2 {
                 assert!(
                     seen.len() * 100 >= distinct.len() * 95,
@@ -260,16 +261,16 @@ mod tests {
     fn different_trades_are_all_reported() {
         let all: Vec<Trade> = (0..200).map(|n| trade(n / 3, n)).collect();
         let mut trades = Book::default();
-        let mut handed = Vec::new();
+        let mut reported = Vec::new();
         for end in (0..=200_usize).step_by(7).chain([200, 200]) {
             let list: Vec<Trade> = all[end.saturating_sub(20)..end]
                 .iter()
                 .rev()
                 .copied()
                 .collect();
-            handed.extend_from_slice(take(&mut trades, &list));
+            reported.extend_from_slice(take(&mut trades, &list));
         }
-        assert_eq!(handed, all);
+        assert_eq!(reported, all);
     }
 
     #[test]
@@ -300,7 +301,7 @@ mod tests {
     fn known_trades_are_dropped() {
         let mut trades = Book::default();
         take(&mut trades, &[trade(3, 3), trade(2, 2), trade(1, 1)]);
-        // 2 is missing from the repeat, and 4 is new.
+        // The list misses the known trade 2, and 4 is new.
         assert_eq!(
             take(&mut trades, &[trade(4, 4), trade(3, 3), trade(1, 1)]),
             [trade(4, 4)]
@@ -311,7 +312,7 @@ mod tests {
         static COMPARISONS: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// A trade that counts how often it is compared.
+    /// A trade that counts its comparisons.
     #[derive(Clone, Copy, Debug)]
     struct Counted(u32);
 
@@ -329,7 +330,7 @@ mod tests {
         a.0.cmp(&b.0)
     }
 
-    /// The new trades, found by trying every run, and otherwise one for one.
+    /// The new trades by a naive search: tries every run, and otherwise drops one trade per equal known trade.
     fn naive(known: &[u32], listed: &[u32]) -> Vec<u32> {
         let most = known.len().min(listed.len());
         let is_overlap = |run: &usize| known[known.len() - run..] == listed[..*run];
@@ -347,8 +348,8 @@ mod tests {
         listed.iter().copied().filter(is_new).collect()
     }
 
-    /// Lists of nearly equal trades, of any length, take a few comparisons for each trade, and lead to the same
-    /// result as the naive search.
+    /// Lists of mostly equal trades take a bounded number of comparisons per trade, and have the same result as the
+    /// naive search.
     #[test]
     fn work_is_linear_in_list() {
         let mut random = fastrand::Rng::with_seed(11);
@@ -366,7 +367,7 @@ mod tests {
                     })
                     .collect();
                 if random.bool() {
-                    // It continues the known trades.
+                    // The list continues the known trades.
                     let run = random.usize(0..=known.len().min(length));
                     list.splice(0..0, known[known.len() - run..].iter().copied());
                 }
@@ -376,7 +377,7 @@ mod tests {
                 new.drop_repeated(&kept, by_number);
                 let seen: Vec<u32> = new.listed().iter().map(|it| it.0).collect();
                 assert_eq!(seen, expected);
-                new.learn(&mut kept);
+                new.add_to(&mut kept);
                 let log = (usize::BITS - length.leading_zeros()) as usize;
                 let most = (3 * list.len() + MAX_TRADES) * (log + 2) + 8 * list.len();
                 assert!(COMPARISONS.get() <= most, "{} of {most}", COMPARISONS.get());

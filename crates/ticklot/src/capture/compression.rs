@@ -1,13 +1,13 @@
-//! A compressed log: gzip members or Zstandard frames, one behind the other.
+//! Decompression of a log: a sequence of gzip members or Zstandard frames.
 //!
-//! A recorder that is killed leaves its last member without an end, and `cat` puts the next file's member right
-//! behind it. A decoder that reads on takes that member for more data of the truncated one, and everything behind it
-//! is lost. So the input looks ahead: where the magic number of a member appears, and decoding from there gives the
-//! beginning of a line, the bytes before it end. A decoder that is not finished by then is truncated, and
-//! decoding resumes at the next member.
+//! A recorder that is killed leaves a truncated member, and a concatenation with `cat` puts the next file's member
+//! directly after it. A plain decoder would take that member for data of the truncated one and lose everything after
+//! it. The input is therefore scanned ahead for the magic number of a member. If decoding from there yields the start
+//! of a log line, the previous member ends there. A decoder that is not finished by then is truncated, and decoding
+//! resumes at the next member.
 //!
-//! A magic number inside compressed data passes this check by chance once in more than 2^40 bytes. Text that is
-//! stored as it is cannot contain one: neither magic number is valid UTF-8.
+//! A magic number within compressed data passes this check by chance less than once in 2^40 bytes. Uncompressed text
+//! cannot contain one, since neither magic number is valid UTF-8.
 
 use std::io::{self, BufRead, Read};
 use std::mem;
@@ -16,16 +16,16 @@ use flate2::bufread::GzDecoder;
 use memchr::memmem;
 use zstd::stream::read::Decoder as ZstandardDecoder;
 
-/// How many bytes are read at once.
+/// The number of bytes per read.
 const CHUNK: usize = 1 << 16;
 
-/// How many bytes of a member are read ahead: more than the largest block of Zstandard and its headers.
+/// The number of bytes of a member that are read in advance: more than the largest Zstandard block with its headers.
 const LOOKAHEAD: usize = (128 << 10) + 64;
 
-/// How much decoded text proves that a member begins.
-const PROOF: usize = 1 << 12;
+/// The number of decoded bytes that are checked to detect the start of a member.
+const PROBE: usize = 1 << 12;
 
-/// How a member is compressed.
+/// The compression of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
@@ -33,18 +33,18 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// The longest beginning that [`Compression::of`] uses.
+    /// The most bytes that [`Compression::of`] uses.
     pub(super) const LONGEST: usize = 8;
 
-    /// How data with this beginning is compressed; none when it is not. A magic number that is cut short counts, at
-    /// the end of the data or before another one.
+    /// The compression of data with this beginning; `None` for plain text. A truncated magic number counts, at the end
+    /// of the data or before another magic number.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         let begins = |magic: &[u8]| {
             let same = start.iter().zip(magic).take_while(|(a, b)| a == b).count();
             let rest = &start[same..];
             same > 0 && (same == magic.len() || rest.is_empty() || rest.starts_with(magic))
         };
-        // A skippable frame (RFC 8878, section 3.1.2) is a frame too: the first of a file of pzstd, say.
+        // A skippable frame (RFC 8878, section 3.1.2) is a frame, too: pzstd starts files with one.
         let mut skippable = (0x50..=0x5f).map(|first| [first, 0x2a, 0x4d, 0x18]);
         if begins(&[0x1f, 0x8b]) {
             Some(Self::Gzip)
@@ -57,16 +57,14 @@ impl Compression {
 
     fn magic(self) -> &'static [u8] {
         match self {
-            // With the one method of compression that there is (RFC 1952).
+            // Including the only compression method of RFC 1952.
             Self::Gzip => &[0x1f, 0x8b, 0x08],
             Self::Zstandard => &[0x28, 0xb5, 0x2f, 0xfd],
         }
     }
 }
 
-/// The text of all members.
-///
-/// After an error of a member the next read continues at the next one, if there is any: see
+/// The text of all members. After an error, the next read continues at the next member, if there is one: see
 /// [`Decompressor::take_resumes`].
 pub(super) struct Decompressor {
     state: DecompressorState,
@@ -90,31 +88,31 @@ impl Decompressor {
         }
     }
 
-    /// How many Zstandard frames without a content checksum began so far.
+    /// The number of Zstandard frames without a content checksum so far.
     pub(super) fn unverified(&self) -> u64 {
         self.unverified
     }
 
-    /// Whether another member follows the one that could not be read. Asked again, it is false.
+    /// Whether another member follows the one that could not be read. Resets the answer.
     pub(super) fn take_resumes(&mut self) -> bool {
         mem::take(&mut self.resumes)
     }
 
-    /// The decoder of the member that begins here; none at the end.
+    /// Starts the decoder of the member at this position.
     fn begin(&mut self, mut input: Input) -> io::Result<DecompressorState> {
         input.begin();
         let start = input.peek()?;
         if start.is_empty() {
             return Ok(DecompressorState::Over);
         }
-        // The third bit of the frame header descriptor, behind the magic number (RFC 8878, section 3.1.1.1.1).
+        // The third bit of the frame header descriptor, after the magic number (RFC 8878, section 3.1.1.1.1).
         let header = start.strip_prefix(Compression::Zstandard.magic());
         if let Some([descriptor, ..]) = header {
             self.unverified += u64::from(descriptor & 0b100 == 0);
         }
-        // The decoder refuses anything else.
-        input.packing = Compression::of(start).unwrap_or(input.packing);
-        Ok(match input.packing {
+        // The decoder rejects anything else.
+        input.compression = Compression::of(start).unwrap_or(input.compression);
+        Ok(match input.compression {
             Compression::Gzip => DecompressorState::Gzip(Box::new(GzDecoder::new(input))),
             Compression::Zstandard => {
                 DecompressorState::Zstandard(ZstandardDecoder::with_buffer(input)?.single_frame())
@@ -168,15 +166,15 @@ struct Input {
     from: Box<dyn Read + Send>,
     is_over: bool,
     buffer: Vec<u8>,
-    /// How many bytes of the buffer were consumed.
+    /// The number of consumed bytes of the buffer.
     at: usize,
-    /// Where the bytes that belong to the member end.
+    /// The end of the bytes that belong to the member.
     limit: usize,
-    /// Whether nothing of the member was taken.
+    /// Whether no byte of the member was consumed.
     is_start: bool,
     /// Whether another member begins at `limit`.
     is_end: bool,
-    packing: Compression,
+    compression: Compression,
 }
 
 impl Input {
@@ -189,24 +187,24 @@ impl Input {
             limit: 0,
             is_start: true,
             is_end: false,
-            packing: Compression::Gzip,
+            compression: Compression::Gzip,
         }
     }
 
-    /// Here a member begins.
+    /// Starts a member at this position.
     fn begin(&mut self) {
         self.limit = self.at;
         (self.is_start, self.is_end) = (true, false);
     }
 
-    /// The next bytes.
+    /// The next bytes, without consuming them.
     fn peek(&mut self) -> io::Result<&[u8]> {
         self.fill(Compression::LONGEST)?;
         let end = self.buffer.len().min(self.at + Compression::LONGEST);
         Ok(&self.buffer[self.at..end])
     }
 
-    /// Sees to it that there are so many bytes more than were taken, unless the input ends.
+    /// Buffers at least so many unconsumed bytes, unless the input ends.
     fn fill(&mut self, bytes: usize) -> io::Result<()> {
         while !self.is_over && self.buffer.len() - self.at < bytes {
             self.read_more()?;
@@ -227,23 +225,23 @@ impl Input {
         Ok(())
     }
 
-    /// Finds out how much more belongs to the member.
+    /// Advances `limit` by the bytes that belong to the member.
     fn extend(&mut self) -> io::Result<()> {
-        // The member's own magic number is not that of another one.
+        // Skip the member's own magic number.
         let mut scanned = usize::from(mem::take(&mut self.is_start));
         loop {
-            self.fill(scanned + self.packing.magic().len())?;
+            self.fill(scanned + self.compression.magic().len())?;
             let rest = &self.buffer[self.at..];
-            let magic = self.packing.magic();
+            let magic = self.compression.magic();
             let Some(found) = memmem::find(rest.get(scanned..).unwrap_or_default(), magic) else {
-                // The last bytes may be the beginning of a magic number.
+                // The last bytes may be the start of a magic number.
                 let held = if self.is_over { 0 } else { magic.len() - 1 };
                 self.limit = self.at + rest.len().saturating_sub(held);
                 return Ok(());
             };
             let begin = scanned + found;
             self.fill(begin + LOOKAHEAD)?;
-            if begins_line(self.packing, &self.buffer[self.at + begin..]) {
+            if begins_line(self.compression, &self.buffer[self.at + begin..]) {
                 self.limit = self.at + begin;
                 self.is_end = true;
                 return Ok(());
@@ -252,7 +250,7 @@ impl Input {
         }
     }
 
-    /// Passes over the rest of the member; false when no other follows.
+    /// Skips the rest of the member; false if no other member follows.
     fn skip_member(&mut self) -> io::Result<bool> {
         loop {
             let rest = self.fill_buf()?.len();
@@ -285,17 +283,17 @@ impl BufRead for Input {
     }
 }
 
-/// Whether a member begins here whose text begins with a record of a log. One that is cut off before its text is
-/// taken for such.
-fn begins_line(packing: Compression, bytes: &[u8]) -> bool {
-    let decoder: io::Result<Box<dyn Read>> = match packing {
+/// Whether a member starts here whose text starts with a record of a log. A member that is truncated before its text
+/// counts.
+fn begins_line(compression: Compression, bytes: &[u8]) -> bool {
+    let decoder: io::Result<Box<dyn Read>> = match compression {
         Compression::Gzip => Ok(Box::new(GzDecoder::new(bytes))),
         Compression::Zstandard => ZstandardDecoder::with_buffer(bytes)
             .map(|decoder| Box::new(decoder.single_frame()) as Box<dyn Read>),
     };
     let Ok(decoder) = decoder else { return false };
     let mut text = Vec::new();
-    let read = decoder.take(PROOF as u64).read_to_end(&mut text);
+    let read = decoder.take(PROBE as u64).read_to_end(&mut text);
     let is_whole = match read {
         Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,

@@ -1,4 +1,4 @@
-//! The files of a recording: plain or compressed, one or numbered ones.
+//! The files of a recording: plain or compressed, a single file or numbered ones.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -8,54 +8,55 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// When a recording goes on in another file. With neither there is one file, of the name that was
-/// given; else they are numbered: `NAME.0001.jsonl.zst`, `NAME.0002.jsonl.zst`. Each can be read by
-/// itself, and all of them one behind the other (`cat`) as one log.
+/// When a recording continues in another file.
 ///
-/// A recording overwrites nothing. Where the name that was given is taken, or its file could not be written to its
-/// end, the recording continues in the file behind the highest number that is there.
+/// With neither limit, there is one file of the given name. With a limit, all files are numbered:
+/// `NAME.0001.jsonl.zst`, `NAME.0002.jsonl.zst`. Each file can be read alone, and their concatenation is one log.
+///
+/// A recording overwrites no file. If a file of the given name exists, or a write to it fails, the recording continues
+/// in the file after the highest existing number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rotation {
-    /// When the file has this many bytes, as it lies on the disk. What the compression holds back comes
-    /// on top: 128 KiB and a frame at most.
+    /// The size of a file, as compressed, at which the next one starts. A file may exceed it by the data that the
+    /// compression holds back: 128 KiB and a frame at most.
     pub size: Option<u64>,
-    /// When a line comes that is so much later than the file's first.
+    /// The time after a file's first line at which the next one starts.
     pub every: Option<Duration>,
 }
 
-/// A recording could not be begun, or not be gone on with.
+/// The error of a recording.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The file is there already; nothing is overwritten.
-    #[error("{} is there already: name another file, or move it away", path.display())]
+    /// The file exists already and is not overwritten.
+    #[error("{} already exists: choose another name, or move the file", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// The path names no file.
-    #[error("{} names no file", path.display())]
+    /// The path has no file name.
+    #[error("{} has no file name", path.display())]
     Name {
         /// The path.
         path: PathBuf,
     },
-    /// The file cannot be written. What was written before can be read.
+    /// The file cannot be written. It is readable up to its last flushed line.
     #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The thread that writes could not be started.
-    #[error("cannot start a thread to write: {0}")]
+    /// The writing thread could not be started.
+    #[error("cannot start the writing thread: {0}")]
     Thread(#[source] io::Error),
 }
 
 impl RecordError {
-    /// Whether there may be room later: the disk or the quota is full, or the file is as large as the process may
-    /// make one.
+    /// Whether a later attempt may succeed: the disk or the quota is full, or the file has the maximum size that the
+    /// process may write.
     #[must_use]
     pub fn is_no_room(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
@@ -65,13 +66,13 @@ impl RecordError {
         matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
     }
 
-    /// Whether this one file may not be larger.
+    /// Whether the file has the maximum size that the process may write.
     pub(super) fn is_too_large(&self) -> bool {
         matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::FileTooLarge)
     }
 }
 
-/// Counts what goes into a file.
+/// Counts the bytes that are written to a file.
 #[derive(Debug)]
 struct Counted {
     file: File,
@@ -90,21 +91,21 @@ impl Write for Counted {
     }
 }
 
-/// A file, compressed as its name ends.
-enum Packed {
+/// A file with the compression that the suffix of its name selects.
+enum CompressedFile {
     Plain(BufWriter<Counted>),
     Gzip(GzEncoder<Counted>),
     Zstandard(zstd::Encoder<'static, Counted>),
 }
 
-impl Packed {
+impl CompressedFile {
     fn new(file: File, name: &Path) -> io::Result<Self> {
         let counted = Counted { file, bytes: 0 };
         let ends = |suffix| name.extension().is_some_and(|it| it == suffix);
         Ok(if ends("zst") {
             let level = zstd::DEFAULT_COMPRESSION_LEVEL;
             let mut encoder = zstd::Encoder::new(counted, level)?;
-            // Most damage gives other text, not an error, and only the checksum detects it.
+            // Most damage changes the text without an error, and only the checksum detects it.
             encoder.include_checksum(true)?;
             Self::Zstandard(encoder)
         } else if ends("gz") {
@@ -122,7 +123,7 @@ impl Packed {
         }
     }
 
-    /// What has gone into the file so far.
+    /// The bytes written to the file so far.
     fn bytes(&self) -> u64 {
         match self {
             Self::Plain(out) => out.get_ref().bytes,
@@ -131,7 +132,7 @@ impl Packed {
         }
     }
 
-    /// Ends it properly. Returns how many bytes it has.
+    /// Writes the end of the file. Returns its size in bytes.
     fn finish(self) -> io::Result<u64> {
         Ok(match self {
             Self::Plain(mut out) => {
@@ -144,21 +145,22 @@ impl Packed {
     }
 }
 
-/// A file of a log that is being written. It never takes the place of another.
+/// A log file that is being written. It never replaces an existing file.
 pub(super) struct LogFile {
-    out: Packed,
+    out: CompressedFile,
     file: File,
     path: PathBuf,
-    /// How many bytes of it can be read, whatever becomes of this process.
+    /// The number of bytes that remain readable if the process is killed.
     flushed: u64,
-    /// When its first line is from; none while it has none.
+    /// The time of the first line.
     first_ns: Option<u64>,
 }
 
 impl LogFile {
     pub(super) fn create(path: &Path) -> Result<Self, RecordError> {
         let opened = OpenOptions::new().write(true).create_new(true).open(path);
-        let file = opened.and_then(|file| Ok((file.try_clone()?, Packed::new(file, path)?)));
+        let file =
+            opened.and_then(|file| Ok((file.try_clone()?, CompressedFile::new(file, path)?)));
         match file {
             Ok((file, out)) => Ok(Self {
                 out,
@@ -175,14 +177,14 @@ impl LogFile {
         }
     }
 
-    /// Writes a whole line.
+    /// Writes a line.
     pub(super) fn line(&mut self, recv_ns: u64, line: &[u8]) -> Result<(), RecordError> {
         self.first_ns.get_or_insert(recv_ns);
         let written = self.out.writer().write_all(line);
         written.map_err(|source| cannot_write(&self.path, source))
     }
 
-    /// Lets all that was written be read from the file, whatever becomes of this process.
+    /// Flushes all lines, so that they remain readable if the process is killed.
     pub(super) fn flush(&mut self) -> Result<(), RecordError> {
         let flushed = self.out.writer().flush();
         flushed.map_err(|source| cannot_write(&self.path, source))?;
@@ -190,8 +192,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// It cannot be written further: leaves what can be read of it, and no file where that is nothing. Returns how
-    /// many bytes it has.
+    /// Truncates a file that cannot be written further after its last flushed line, and removes it if that leaves
+    /// nothing. Returns its size in bytes.
     fn abandon(self) -> u64 {
         let Self {
             out,
@@ -200,10 +202,10 @@ impl LogFile {
             flushed,
             ..
         } = self;
-        // This may write buffered bytes; the next call cuts them off.
+        // This may write buffered bytes, which are then truncated.
         drop(out);
         if file.set_len(flushed).is_ok() && flushed == 0 {
-            // If it stays, it is an empty one.
+            // On failure an empty file remains.
             let _ = fs::remove_file(path);
         }
         flushed
@@ -228,22 +230,22 @@ fn cannot_write(path: &Path, source: io::Error) -> RecordError {
     RecordError::Write { path, source }
 }
 
-/// The files of a recording, one after the other. Each is created with its first line.
+/// The files of a recording, one after another. Each is created with its first line.
 pub(super) struct LogFiles {
     path: PathBuf,
     name: Name,
     rotation: Rotation,
     current: Option<LogFile>,
-    /// The number of the current file, where it has one.
+    /// The highest number so far; 0 for none.
     number: u32,
-    /// How many there are, and what those before the current one have.
+    /// The number of files, and the bytes of those before the current one.
     files: u32,
     bytes: u64,
 }
 
 impl LogFiles {
-    /// None yet. The first one is of the name that was given where that is free and files are not numbered, or else
-    /// the one behind the highest number that is there.
+    /// The first file has the given name if that is free and there is no rotation; otherwise, the number after the
+    /// highest existing one.
     pub(super) fn new(path: &Path, rotation: Rotation) -> Result<Self, RecordError> {
         let name = Name::new(path)?;
         let folder = fs::metadata(name.folder()).and_then(|folder| match folder.is_dir() {
@@ -268,13 +270,13 @@ impl LogFiles {
         Ok(files)
     }
 
-    /// The path behind the highest number that is there, or was used.
+    /// The path with the number after the highest one that exists or was used.
     fn next_path(&mut self) -> PathBuf {
         self.number = self.number.max(self.name.highest()).saturating_add(1);
         self.name.numbered(self.number)
     }
 
-    /// Whether the file is to end before a line of this time.
+    /// Whether the current file must end before a line of this time.
     pub(super) fn is_full(&self, recv_ns: u64) -> bool {
         let Some(current) = &self.current else {
             return false;
@@ -287,7 +289,7 @@ impl LogFiles {
         size.is_some_and(|size| current.bytes() >= size) || every.is_some_and(is_old)
     }
 
-    /// Writes a whole line, in a new file when there is none.
+    /// Writes a line, to a new file if there is none.
     pub(super) fn line(&mut self, recv_ns: u64, line: &[u8]) -> Result<(), RecordError> {
         match &mut self.current {
             Some(current) => current.line(recv_ns, line),
@@ -304,7 +306,7 @@ impl LogFiles {
             self.path = self.next_path();
         }
         match LogFile::create(&self.path) {
-            // Another process created it in the meantime.
+            // Another process has created it.
             Err(RecordError::Exists { .. }) => {
                 self.path = self.next_path();
                 LogFile::create(&self.path)
@@ -317,10 +319,10 @@ impl LogFiles {
         self.current.as_mut().map_or(Ok(()), LogFile::flush)
     }
 
-    /// Ends the file: the next line goes into another one.
+    /// Finishes the current file. The next line starts another one.
     pub(super) fn end(&mut self) -> Result<(), RecordError> {
         if let Some(current) = &mut self.current {
-            // What can be flushed is there, should the end fail.
+            // If finishing fails, the flushed lines remain.
             current.flush()?;
         }
         if let Some(done) = self.current.take() {
@@ -329,7 +331,7 @@ impl LogFiles {
         Ok(())
     }
 
-    /// The file cannot be written further.
+    /// Gives up the current file, which cannot be written further.
     pub(super) fn abandon(&mut self) {
         if let Some(current) = self.current.take() {
             let bytes = current.abandon();
@@ -338,7 +340,7 @@ impl LogFiles {
         }
     }
 
-    /// What is in the files so far.
+    /// The bytes of all files so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes + self.current.as_ref().map_or(0, LogFile::bytes)
     }
@@ -353,11 +355,11 @@ impl LogFiles {
     }
 }
 
-/// A file's name, to be numbered between its two parts.
+/// The parts of a file name between which the number is inserted.
 struct Name {
     folder: PathBuf,
     stem: String,
-    /// With its dot; empty for none.
+    /// The suffix with its dot; empty for none.
     suffix: String,
 }
 
@@ -398,9 +400,9 @@ impl Name {
         }
     }
 
-    /// The highest number that a file there has; 0 for none.
+    /// The highest number of the existing files; 0 for none.
     fn highest(&self) -> u32 {
-        // A folder that cannot be read cannot be written to either: creating the file fails.
+        // If the folder cannot be read, creating the file fails as well.
         let files = fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let numbers = files.filter_map(|file| self.number(file.file_name().to_str()?));
         numbers.max().unwrap_or(0)

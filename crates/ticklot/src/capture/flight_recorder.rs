@@ -1,12 +1,9 @@
-//! A flight recorder: the recent past of a feed's connections, kept to be looked at when a book loses
-//! its trust.
+//! A flight recorder: the latest records of a feed's connections, in memory, for the analysis of invalid books.
 //!
-//! [`FlightRecorder`] is the pure part: it is told what passed and when, keeps the newest of it in a ring of
-//! bytes, and says when there is an incident to be written. What to do with an [`Incident`] is the
-//! caller's; `capture::Incidents` (feature `capture`) writes each to a file that can be replayed.
+//! [`FlightRecorder`] does no I/O: it keeps the newest records in a ring of bytes, and returns an [`Incident`] when a
+//! book becomes invalid. `capture::Incidents` (feature `capture`) writes each incident to a file that can be replayed.
 //!
-//! Nothing is allocated for what passes once it was made, nor for an incident: there are two rings, and
-//! while one is being written the other fills.
+//! Neither a record nor an incident allocates. There are two rings: one fills while the other is written.
 
 use std::time::Duration;
 
@@ -16,56 +13,55 @@ use crate::books::ConnectionId;
 use crate::capture::ring::{IncidentRecord, Ring};
 use crate::observe::tap::{WireEvent, WireRecord};
 
-/// How much is kept, and how often an incident may be taken.
+/// The options of a [`FlightRecorder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlightOptions {
-    /// How many bytes of the recent past are kept, of all connections together; twice as many are
-    /// held. Default: 1 MiB.
+    /// The size of a ring in bytes, for the records of all connections. There are two rings. Default: 1 MiB.
     pub bytes: usize,
-    /// The least time between two incidents. Default: 60 s.
-    pub every: Duration,
-    /// How many incidents are taken at most. Default: 100.
-    pub most: u32,
+    /// The shortest time between two incidents. Default: 60 s.
+    pub min_interval: Duration,
+    /// The most incidents in the lifetime of the recorder. Default: 100.
+    pub max_incidents: u32,
 }
 
 impl Default for FlightOptions {
     fn default() -> Self {
         Self {
             bytes: 1 << 20,
-            every: Duration::from_secs(60),
-            most: 100,
+            min_interval: Duration::from_secs(60),
+            max_incidents: 100,
         }
     }
 }
 
-/// The recent past, and when to hand it out.
+/// Keeps the latest records, and returns them when a book becomes invalid.
 #[derive(Debug)]
 pub struct FlightRecorder {
     options: FlightOptions,
     ring: Ring,
     spare: Option<Ring>,
-    /// When the last incident was taken.
+    /// The time of the last incident.
     last: Option<Nanos>,
     taken: u32,
     suppressed: u64,
     scratch: Vec<u8>,
 }
 
-/// A book has lost its trust, and this is what came before, up to the loss itself.
+/// A book that became invalid, with the records up to the invalidation itself.
 #[derive(Debug)]
 pub struct Incident {
-    /// When it was lost, on the session's clock.
+    /// The time of the invalidation, on the session's clock.
     pub at: Nanos,
     /// The connection that feeds the book.
     pub connection: ConnectionId,
-    /// What the book is now.
+    /// The state of the book since then.
     pub state: BookState,
     ring: Ring,
 }
 
 impl FlightRecorder {
-    /// A recorder that has seen nothing. Allocates both rings.
+    /// A recorder without records. Allocates both rings.
     #[must_use]
     pub fn new(options: FlightOptions) -> Self {
         Self {
@@ -79,52 +75,49 @@ impl FlightRecorder {
         }
     }
 
-    /// Something passed. Gives an incident when it is the loss of a book's trust, and one may be taken.
-    pub fn record(&mut self, passed: &WireRecord<'_>) -> Option<Incident> {
-        let text = passed.event.text(&mut self.scratch);
-        self.ring.push_over(&IncidentRecord::of(passed), text);
-        match passed.event {
-            WireEvent::Invalidated(lost) => self.incident(passed, lost.state),
+    /// Keeps a record. Returns an incident if the record is an invalidation that is not suppressed.
+    pub fn record(&mut self, record: &WireRecord<'_>) -> Option<Incident> {
+        let text = record.event.text(&mut self.scratch);
+        self.ring.push_over(&IncidentRecord::of(record), text);
+        match record.event {
+            WireEvent::Invalidated(invalidation) => self.incident(record, invalidation.state),
             _ => None,
         }
     }
 
-    fn incident(&mut self, passed: &WireRecord<'_>, state: BookState) -> Option<Incident> {
+    fn incident(&mut self, record: &WireRecord<'_>, state: BookState) -> Option<Incident> {
         let options = &self.options;
-        let early = |last: Nanos| passed.at.since(last) < options.every;
-        let spare = match self.spare.take() {
-            Some(spare) if self.taken < options.most && !self.last.is_some_and(early) => spare,
-            spare => {
-                self.spare = spare;
-                self.suppressed += 1;
-                return None;
-            }
+        let is_late = |last| record.at.since(last) >= options.min_interval;
+        let is_allowed = self.taken < options.max_incidents && self.last.is_none_or(is_late);
+        let Some(spare) = self.spare.take_if(|_| is_allowed) else {
+            self.suppressed += 1;
+            return None;
         };
-        self.last = Some(passed.at);
+        self.last = Some(record.at);
         self.taken += 1;
         Some(Incident {
-            at: passed.at,
-            connection: passed.connection,
+            at: record.at,
+            connection: record.connection,
             state,
             ring: std::mem::replace(&mut self.ring, spare),
         })
     }
 
-    /// Takes an incident back, to use its memory again. Without it there is no other incident.
+    /// Reuses the memory of an incident. All further incidents are suppressed until this is called.
     pub fn recycle(&mut self, incident: Incident) {
         let mut ring = incident.ring;
         ring.clear();
         self.spare = Some(ring);
     }
 
-    /// How many incidents were handed out.
+    /// The number of incidents.
     #[must_use]
     pub fn taken(&self) -> u32 {
         self.taken
     }
 
-    /// How many losses of trust led to no incident: too soon after the last, while that was not given
-    /// back, or one too many.
+    /// The number of invalidations without an incident: too soon after the last incident, before that was recycled, or
+    /// beyond the maximum.
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         self.suppressed
@@ -132,8 +125,8 @@ impl FlightRecorder {
 }
 
 impl Incident {
-    /// Takes out the oldest record, its text into `text`; none when all are out. The last is the loss
-    /// itself.
+    /// Removes the oldest record, and copies its text into `text`; `None` if no record is left. The last record is the
+    /// invalidation itself.
     pub fn next_record(&mut self, text: &mut Vec<u8>) -> Option<IncidentRecord> {
         self.ring.pop(text)
     }

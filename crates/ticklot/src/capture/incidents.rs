@@ -1,4 +1,4 @@
-//! Incidents, into files, from a thread of its own.
+//! Writes incidents to files, on a separate thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -10,11 +10,11 @@ use super::log_line::{self, unix};
 use crate::capture::flight_recorder::{FlightOptions, FlightRecorder, Incident};
 use crate::observe::tap::{Tap, WireRecord};
 
-/// Writes a file when a book loses its trust: what passed over the feed's connections just before, and
-/// the loss itself. A [`Tap`]: its clones share the recent past and the folder.
+/// Writes a file when a book becomes invalid, with the latest records of the feed's connections up to the invalidation.
+/// A [`Tap`] whose clones share the records and the folder.
 ///
-/// A file is a log like any other, so [`Replay`](super::Replay) and `ticklot replay` show the loss
-/// again. It is named `incident-<nanoseconds since 1970>-<connection>-<state>.jsonl.zst`.
+/// Each file is a log, so [`Replay`](super::Replay) and `ticklot replay` reproduce the invalidation. Its name is
+/// `incident-<nanoseconds since 1970>-<connection>-<state>.jsonl.zst`.
 ///
 /// ```no_run
 /// use ticklot::capture::Incidents;
@@ -28,37 +28,37 @@ use crate::observe::tap::{Tap, WireRecord};
 /// # }
 /// ```
 ///
-/// On the reading task a message costs a lock that is free and a copy, an incident an exchange of two
-/// rings; nothing is allocated. Dropping the last clone waits for a file that is being written.
+/// A message costs the reading task an uncontended lock and a copy, and an incident a swap of two rings. Neither
+/// allocates. Dropping the last clone waits for the file that is being written.
 #[derive(Clone, Debug)]
 pub struct Incidents {
     shared: Arc<Shared>,
 }
 
-/// What became of an incident.
+/// The result of writing an incident.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum IncidentReport {
-    /// It is in this file.
+    /// The incident is in this file.
     Written(PathBuf),
-    /// It could not be written.
+    /// The file could not be written.
     Failed(RecordError),
 }
 
 #[derive(Debug)]
 struct Shared {
     flight: Arc<Mutex<FlightRecorder>>,
-    /// None once it is being dropped.
-    to: Option<SyncSender<Incident>>,
+    /// `None` once this is being dropped.
+    incidents: Option<SyncSender<Incident>>,
     reports: Mutex<Reports>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread tells.
+/// The results from the writing thread.
 #[derive(Debug)]
 struct Reports {
-    reports: Receiver<IncidentReport>,
-    /// How many were told on.
+    receiver: Receiver<IncidentReport>,
+    /// The number of results that were returned to the user.
     count: u32,
 }
 
@@ -70,9 +70,8 @@ impl Reports {
 }
 
 impl Incidents {
-    /// Keeps the recent past, and the folder for its files, which is created if it is not there.
-    /// `unix_zero` is the zero of the session's clock in nanoseconds since 1970:
-    /// `Clock::unix_zero` of a feed.
+    /// Creates the folder if it does not exist, allocates the rings, and starts the writing thread. `unix_zero` is the
+    /// zero of the session's clock in nanoseconds since 1970: `Clock::unix_zero` of a feed.
     ///
     /// # Errors
     /// The folder cannot be created, or the thread cannot be started.
@@ -87,17 +86,17 @@ impl Incidents {
             source,
         })?;
         let flight = Arc::new(Mutex::new(FlightRecorder::new(options)));
-        // There is one incident at a time: the next takes the memory that this one gives back.
-        let (to, incidents) = mpsc::sync_channel(1);
-        let (tell, reports) = mpsc::channel();
-        let back = Arc::clone(&flight);
+        // There is one incident at a time, because the next one needs its memory.
+        let (incidents, queue) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::channel();
+        let recorder = Arc::clone(&flight);
         let work = move || {
-            for mut incident in incidents {
+            for mut incident in queue {
                 let written = write(&mut incident, &folder, unix_zero);
-                lock(&back).recycle(incident);
-                // Nobody may be listening.
-                let _ =
-                    tell.send(written.map_or_else(IncidentReport::Failed, IncidentReport::Written));
+                lock(&recorder).recycle(incident);
+                let report = written.map_or_else(IncidentReport::Failed, IncidentReport::Written);
+                // The receiver may have been dropped.
+                let _ = sender.send(report);
             }
         };
         let thread = thread::Builder::new()
@@ -106,8 +105,8 @@ impl Incidents {
             .map_err(RecordError::Thread)?;
         let shared = Shared {
             flight,
-            to: Some(to),
-            reports: Mutex::new(Reports { reports, count: 0 }),
+            incidents: Some(incidents),
+            reports: Mutex::new(Reports { receiver, count: 0 }),
             thread: Some(thread),
         };
         Ok(Self {
@@ -115,23 +114,23 @@ impl Incidents {
         })
     }
 
-    /// What became of the next incident, if that is known and was not told yet. Does not wait.
+    /// The result of the next incident, if it is written. Does not wait. Each result is returned once.
     #[must_use]
     pub fn try_report(&self) -> Option<IncidentReport> {
         let mut reports = self.lock_reports();
-        let report = reports.reports.try_recv().ok();
+        let report = reports.receiver.try_recv().ok();
         reports.count(report)
     }
 
-    /// What became of the next incident: waits until it is written. None when all that there were so
-    /// far were told.
+    /// The result of the next incident. Waits until it is written. `None` if the results of all incidents so far were
+    /// returned.
     #[must_use]
     pub fn wait_report(&self) -> Option<IncidentReport> {
         let mut reports = self.lock_reports();
         if reports.count >= self.taken() {
             return None;
         }
-        let report = reports.reports.recv().ok();
+        let report = reports.receiver.recv().ok();
         reports.count(report)
     }
 
@@ -140,13 +139,13 @@ impl Incidents {
         reports.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many incidents there were.
+    /// The number of incidents.
     #[must_use]
     pub fn taken(&self) -> u32 {
         lock(&self.shared.flight).taken()
     }
 
-    /// How many losses of trust led to no file: see [`FlightRecorder::suppressed`].
+    /// The number of invalidations without a file: see [`FlightRecorder::suppressed`].
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         lock(&self.shared.flight).suppressed()
@@ -154,22 +153,18 @@ impl Incidents {
 }
 
 impl Tap for Incidents {
-    fn record(&mut self, passed: &WireRecord<'_>) {
-        let mut flight = lock(&self.shared.flight);
-        let Some(incident) = flight.record(passed) else {
-            return;
-        };
-        drop(flight);
-        if let Some(to) = &self.shared.to {
-            // There is room, since there is one at a time; a thread that is gone loses it.
-            let _ = to.try_send(incident);
+    fn record(&mut self, record: &WireRecord<'_>) {
+        let incident = lock(&self.shared.flight).record(record);
+        if let (Some(incident), Some(incidents)) = (incident, &self.shared.incidents) {
+            // The channel has room, because there is one incident at a time.
+            let _ = incidents.try_send(incident);
         }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        drop(self.to.take());
+        drop(self.incidents.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -180,7 +175,7 @@ fn lock(flight: &Mutex<FlightRecorder>) -> MutexGuard<'_, FlightRecorder> {
     flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes an incident to a file of its own.
+/// Writes an incident to a new file.
 fn write(incident: &mut Incident, folder: &Path, unix_zero: u64) -> Result<PathBuf, RecordError> {
     let name = format!(
         "incident-{}-{}-{}.jsonl.zst",
@@ -190,13 +185,8 @@ fn write(incident: &mut Incident, folder: &Path, unix_zero: u64) -> Result<PathB
     );
     let mut file = LogFile::create(&folder.join(name))?;
     let (mut text, mut line) = (Vec::new(), Vec::new());
-    while let Some(kept) = incident.next_record(&mut text) {
-        let head = log_line::RecordHeader {
-            recv_ns: unix(unix_zero, kept.at),
-            connection: Some(kept.connection),
-            venue: kept.venue.0,
-            kind: kept.kind,
-        };
+    while let Some(record) = incident.next_record(&mut text) {
+        let head = record.line_header(unix_zero);
         line.clear();
         log_line::write(&mut line, &head, &text);
         file.line(head.recv_ns, &line)?;

@@ -1,4 +1,4 @@
-//! A log, read.
+//! Reads the records of a log.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -18,77 +18,77 @@ use crate::observe::tap::RecordKind;
 /// The longest line of a log, in bytes: a frame of the largest size with every byte escaped.
 pub const MAX_LINE: usize = 64 << 20;
 
-/// The most bytes of the reason why a line is no record.
+/// The most bytes of the reason why a line is not a record.
 const MAX_REASON: usize = 256;
 
-/// A line of a log: a frame as it was received, or what else passed.
+/// A line of a log: a received frame, or another event of the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The line of the log, from 0.
+    /// The number of the line, from 0.
     pub line: u64,
-    /// When it was received, in nanoseconds since 1970; 0 when the recorder did not know.
+    /// The time in nanoseconds since 1970; 0 if unknown.
     pub recv_ns: u64,
-    /// What it is.
+    /// The kind of the record.
     pub kind: RecordKind,
-    /// Which connection it passed over; none when the recorder did not say, since it had one.
+    /// The connection; `None` in the log of a recorder with only one.
     pub connection: Option<ConnectionId>,
-    /// The connection's venue, in the log's words; empty when the recorder did not say.
+    /// The name of the connection's venue; empty if unknown.
     pub venue: String,
-    /// The text of the frame; of another kind, what there is to say.
+    /// The text of the frame; for another kind, its details.
     pub frame: Vec<u8>,
 }
 
-/// Why a log, or a line of it, could not be read.
+/// The error of a log, or of one of its lines.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LogError {
     /// The file could not be opened.
     #[error("cannot open the log: {0}")]
     Open(#[source] io::Error),
-    /// The log ends in the middle of a line, or a compressed part of it in the middle of its compression: the
-    /// recorder was killed, or a file was not copied whole. Everything before was read.
+    /// The log ends within a line, or a compressed part of it ends too early, because the recorder was killed or the
+    /// copy of the file is incomplete. Everything before was read.
     #[error("log line {line}: the log is cut off here{}", resumed(*.resumes))]
     Cut {
-        /// The line that is not whole, from 0.
+        /// The incomplete line, from 0.
         line: u64,
-        /// Whether the log continues behind it: with the next gzip member or Zstandard frame, which is the next
-        /// file where files were put together with `cat`.
+        /// Whether the log continues after it with the next gzip member or Zstandard frame, such as the next file of a
+        /// concatenation.
         resumes: bool,
     },
-    /// The log names more connections than are played.
+    /// The log has more connections than a replay supports.
     #[error("log line {line}: more than {limit} connections")]
     Connections {
-        /// The line that names one too many, from 0.
+        /// The line of the first connection beyond the limit, from 0.
         line: u64,
         /// The limit: [`MAX_CONNECTIONS`](super::MAX_CONNECTIONS).
         limit: usize,
     },
-    /// The file could not be read further: its compression is broken, or its checksum differs, say. The lines
-    /// before it in the same gzip member or Zstandard frame may be wrong, too.
+    /// The file could not be read further, because of damaged compression or a wrong checksum, for example. Earlier
+    /// lines of the same gzip member or Zstandard frame may be wrong, too.
     #[error("log line {line}: cannot read further: {source}{}", resumed(*.resumes))]
     Read {
         /// The line that was being read, from 0.
         line: u64,
-        /// Whether the log continues behind it, with the next gzip member or Zstandard frame.
+        /// Whether the log continues after it with the next gzip member or Zstandard frame.
         resumes: bool,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The line is no record. The next one may be.
-    #[error("log line {line}, byte {byte}: not a record: {what}")]
+    /// The line is not a record. The next line may be one.
+    #[error("log line {line}, byte {byte}: not a record: {reason}")]
     Record {
         /// The line, from 0.
         line: u64,
-        /// The byte of the line, from 0.
+        /// The offset in the line, in bytes.
         byte: usize,
-        /// Why.
-        what: String,
+        /// Why the line is not a record.
+        reason: String,
     },
 }
 
 impl LogError {
-    /// Whether the rest of the log is lost with it.
+    /// Whether the rest of the log cannot be read.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         match self {
@@ -98,13 +98,13 @@ impl LogError {
         }
     }
 
-    /// Whether the log, or a compressed part of it, ends too early, and all that there is of it was read.
+    /// Whether the log, or a compressed part of it, ends too early. Everything before was read.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         matches!(self, Self::Cut { .. })
     }
 
-    /// The line that could not be read, from 0; none when the log could not be opened.
+    /// The line that could not be read, from 0; `None` if the log could not be opened.
     #[must_use]
     pub fn line(&self) -> Option<u64> {
         match self {
@@ -117,7 +117,7 @@ impl LogError {
     }
 }
 
-/// What an error says of the rest of the log.
+/// The end of an error message about the rest of the log.
 fn resumed(resumes: bool) -> &'static str {
     match resumes {
         true => ", and continues with its next compressed part",
@@ -125,31 +125,31 @@ fn resumed(resumes: bool) -> &'static str {
     }
 }
 
-/// What the times of a log are, as far as it was read.
+/// Properties of the times in the part of a log that was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Times {
-    /// The unit that the first known time is probably in. Times are read as nanoseconds in any case.
+    /// The probable unit of the first known time. Times are always read as nanoseconds.
     pub unit: TimeUnit,
-    /// How many times were taken for unknown: those from 2^63 on, and those a day or more later than both the time
-    /// before and the next one.
+    /// The number of times that were replaced by 0 (unknown): those of 2^63 or more, and those a day or more later than
+    /// both the previous and the next time.
     pub outliers: u64,
 }
 
 /// A unit of time since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// What a log has.
+    /// The unit of a valid log.
     #[default]
     Nanoseconds,
-    /// As microseconds, the time is in the years 2000 to 2100.
+    /// Interpreted as microseconds, the time is in the years 2000 to 2100.
     Microseconds,
-    /// As milliseconds, the time is in the years 2000 to 2100.
+    /// Interpreted as milliseconds, the time is in the years 2000 to 2100.
     Milliseconds,
 }
 
 impl TimeUnit {
-    /// The unit in which a time is in this century. Nanoseconds when it is in none.
+    /// The unit in which a time is in this century; nanoseconds if there is none.
     fn of(time: u64) -> Self {
         // 2000-01-01 and 2100-01-01, in seconds since 1970.
         let century = 946_684_800..4_102_444_800;
@@ -162,7 +162,7 @@ impl TimeUnit {
         }
     }
 
-    /// How many nanoseconds it has.
+    /// The length of the unit in nanoseconds.
     #[must_use]
     pub const fn nanoseconds(self) -> u64 {
         match self {
@@ -173,20 +173,20 @@ impl TimeUnit {
     }
 }
 
-/// A time that is so much later than the one before and the one behind it is wrong: a day, in nanoseconds.
+/// A time that is later than both the previous and the next one by this much is wrong: one day, in nanoseconds.
 const OUTLIER: u64 = 24 * 60 * 60 * 1_000_000_000;
 
-/// How far a log is read, in bytes of its file.
+/// The progress of reading a log, in bytes of its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What was read of the file.
+    /// The bytes read so far.
     pub read: u64,
-    /// How long the file was when it was opened; 0 when that is not known.
-    pub of: u64,
+    /// The length of the file when it was opened; 0 if unknown.
+    pub total: u64,
 }
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 struct Counted<R> {
     input: R,
     read: Arc<AtomicU64>,
@@ -200,10 +200,10 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// The text of a log.
+/// The text of a log, decompressed if necessary.
 enum Text {
     Plain(Box<dyn BufRead + Send>),
-    Packed(Box<BufReader<Decompressor>>),
+    Compressed(Box<BufReader<Decompressor>>),
 }
 
 impl Text {
@@ -211,61 +211,75 @@ impl Text {
         let mut start = Vec::new();
         let longest = Compression::LONGEST as u64;
         (&mut input).take(longest).read_to_end(&mut start)?;
-        let packing = Compression::of(&start);
+        let compression = Compression::of(&start);
         let input = Cursor::new(start).chain(input);
-        Ok(match packing {
+        Ok(match compression {
             None => Self::Plain(Box::new(BufReader::with_capacity(1 << 16, input))),
-            Some(_) => Self::Packed(Box::new(BufReader::new(Decompressor::new(Box::new(input))))),
+            Some(_) => {
+                Self::Compressed(Box::new(BufReader::new(Decompressor::new(Box::new(input)))))
+            }
         })
     }
 
     fn read(&mut self) -> &mut dyn BufRead {
         match self {
             Self::Plain(text) => text,
-            Self::Packed(text) => text,
+            Self::Compressed(text) => text,
         }
     }
 
     fn unverified(&self) -> u64 {
         match self {
             Self::Plain(_) => 0,
-            Self::Packed(text) => text.get_ref().unverified(),
+            Self::Compressed(text) => text.get_ref().unverified(),
         }
     }
 
-    /// Whether it can be read on behind the last error.
+    /// Whether the text continues after the last error.
     fn take_resumes(&mut self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Packed(text) => text.get_mut().take_resumes(),
+            Self::Compressed(text) => text.get_mut().take_resumes(),
         }
     }
 }
 
-/// A frame log, read line by line: plain, gzip or Zstandard, told by its first bytes.
+/// Reads a frame log line by line: plain, gzip or Zstandard, as detected from its first bytes.
 ///
-/// It gives the frames that were received, of all connections; [`FrameLog::everything`] and
-/// [`FrameLog::of`] choose otherwise. [`FrameLog::next_record`] reuses one record; the iterator gives
-/// each away. After a fatal error ([`LogError::is_fatal`]) there is nothing more; after another one the
-/// next line follows.
+/// By default it returns the received frames of all connections; [`FrameLog::everything`] and [`FrameLog::of`] change
+/// that. [`FrameLog::next_record`] reuses one record; the iterator returns a new record for each line. After a fatal
+/// error ([`LogError::is_fatal`]) there are no more records; after another error, the next line follows.
 ///
-/// A log that is cut off gives everything up to its cut and then [`LogError::Cut`]. A plain one that is
-/// cut between two lines looks like a whole one. Where compressed files were put together with
-/// `cat`, the log continues behind the cut of one of them with the next file.
+/// A log that is cut off returns all records before the cut, and then [`LogError::Cut`]. A plain log that is cut
+/// between two lines looks complete. In a concatenation of compressed files, the log continues after the cut of one
+/// file with the next file.
 ///
-/// A time that cannot be right is given as 0, which is not known: see [`FrameLog::times`].
+/// A time that cannot be right is returned as 0 (unknown): see [`FrameLog::times`].
+///
+/// ```no_run
+/// use ticklot::capture::FrameLog;
+///
+/// # fn main() -> Result<(), ticklot::capture::LogError> {
+/// for record in FrameLog::open("book.jsonl.zst")? {
+///     let record = record?;
+///     println!("{}: {} bytes", record.recv_ns, record.frame.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct FrameLog {
     input: Text,
     text: Vec<u8>,
     record: Record,
-    /// The line behind that of `record`, where it was read to judge its time.
+    /// The line after `record`, if it was read to check the time of `record`.
     next: Record,
+    /// The result of reading `next`.
     ahead: Option<Option<Result<(), LogError>>>,
     /// The latest time so far; 0 for none.
     time: u64,
     times: Times,
     line: u64,
-    over: bool,
+    is_over: bool,
     everything: bool,
     of: Option<ConnectionId>,
     read: Arc<AtomicU64>,
@@ -273,7 +287,7 @@ pub struct FrameLog {
 }
 
 impl FrameLog {
-    /// Opens a log.
+    /// Opens a log file.
     ///
     /// # Errors
     /// The file cannot be opened, or its beginning cannot be read.
@@ -284,10 +298,10 @@ impl FrameLog {
         Ok(Self { length, ..log })
     }
 
-    /// Reads a log from anything.
+    /// Reads a log from a reader.
     ///
     /// # Errors
-    /// Its beginning cannot be read.
+    /// The beginning of the log cannot be read.
     pub fn from_reader(input: impl Read + Send + 'static) -> io::Result<Self> {
         let read = Arc::new(AtomicU64::new(0));
         let counted = Counted {
@@ -303,7 +317,7 @@ impl FrameLog {
             time: 0,
             times: Times::default(),
             line: 0,
-            over: false,
+            is_over: false,
             everything: false,
             of: None,
             read,
@@ -311,47 +325,47 @@ impl FrameLog {
         })
     }
 
-    /// Gives lines of every kind: what was sent, openings and closings, losses of trust.
+    /// Returns records of every kind: also sent messages, opened and closed connections, and books that became invalid.
     #[must_use]
     pub fn everything(mut self) -> Self {
         self.everything = true;
         self
     }
 
-    /// Gives only the records of one connection. Lines without a connection are of the first, 0, but
-    /// records that are missing ([`RecordKind::Dropped`]) may be of any.
+    /// Returns only the records of one connection. A line without a connection belongs to connection 0, except that
+    /// missing records ([`RecordKind::Dropped`]) may belong to any.
     #[must_use]
     pub fn of(mut self, connection: ConnectionId) -> Self {
         self.of = Some(connection);
         self
     }
 
-    /// How many Zstandard frames of the file, as far as it was read, have no content checksum. Damage to such a
-    /// frame may give other text and no error. Recordings of this crate have checksums.
+    /// The number of Zstandard frames without a content checksum in the part that was read. Damage to such a frame may
+    /// change the text without an error. Recordings of this crate have checksums.
     #[must_use]
     pub fn unverified(&self) -> u64 {
         self.input.unverified()
     }
 
-    /// How far it is read. What is unpacked and waits counts as read.
+    /// The progress in the file. Buffered data counts as read.
     #[must_use]
     pub fn progress(&self) -> Progress {
         Progress {
             read: self.read.load(Ordering::Relaxed),
-            of: self.length,
+            total: self.length,
         }
     }
 
-    /// What the times of the lines so far are.
+    /// The properties of the times of the lines so far.
     #[must_use]
     pub fn times(&self) -> Times {
         self.times
     }
 
-    /// The next record, in a buffer that is reused; none at the end. Blank lines are passed over.
+    /// The next record, in a reused buffer; `None` at the end. Blank lines are skipped.
     ///
     /// # Errors
-    /// The line is no record, or the log cannot be read further.
+    /// The line is not a record, or the log cannot be read further.
     pub fn next_record(&mut self) -> Option<Result<&Record, LogError>> {
         loop {
             match self.next_line()? {
@@ -369,7 +383,7 @@ impl FrameLog {
             && self.of.is_none_or(|wanted| of_any || wanted == connection)
     }
 
-    /// Reads the next line into the record, and judges its time; none at the end.
+    /// Reads the next line into the record, and checks its time; `None` at the end.
     fn next_line(&mut self) -> Option<Result<(), LogError>> {
         let read = match self.ahead.take() {
             Some(ahead) => {
@@ -379,14 +393,14 @@ impl FrameLog {
             None => self.read_record(),
         };
         if let Some(Ok(())) = read {
-            self.judge_time();
+            self.check_time();
         }
         read
     }
 
-    /// Takes a time for unknown that is far later than the one before and the next one. It reads the next line only
-    /// at the first known time, and where a day or more has passed.
-    fn judge_time(&mut self) {
+    /// Replaces a time that is far later than the previous and the next one by 0. The next line is read in advance only
+    /// at the first known time, and after a step of a day or more.
+    fn check_time(&mut self) {
         let at = self.record.recv_ns;
         if at == 0 || (self.time > 0 && at < self.time.saturating_add(OUTLIER)) {
             self.time = self.time.max(at);
@@ -409,7 +423,7 @@ impl FrameLog {
         }
     }
 
-    /// Reads a line into the record; none at the end.
+    /// Reads a line into the record; `None` at the end.
     fn read_record(&mut self) -> Option<Result<(), LogError>> {
         loop {
             let line = self.line;
@@ -419,7 +433,7 @@ impl FrameLog {
                 Ok(true) => return Some(self.parse(line)),
                 Err(source) => {
                     let resumes = self.input.take_resumes();
-                    self.over = !resumes;
+                    self.is_over = !resumes;
                     self.line = line + 1;
                     let is_cut = source.kind() == io::ErrorKind::UnexpectedEof;
                     return Some(Err(match is_cut {
@@ -437,7 +451,7 @@ impl FrameLog {
 
     /// Reads a line into `text`; false at the end.
     fn read_line(&mut self) -> io::Result<bool> {
-        if self.over {
+        if self.is_over {
             return Ok(false);
         }
         self.text.clear();
@@ -452,17 +466,17 @@ impl FrameLog {
     }
 
     fn parse(&mut self, line: u64) -> Result<(), LogError> {
-        // The last line of a log that is cut has no end, and makes no sense because of it.
+        // The last line of a truncated log has no line feed and is not valid JSON.
         let is_whole = self.text.ends_with(b"\n");
         let text = match std::str::from_utf8(&self.text) {
             Ok(text) => text,
             Err(error) if error.error_len().is_none() && !is_whole => return self.cut(line),
-            Err(error) => return bad(line, error.valid_up_to(), &"not valid UTF-8"),
+            Err(error) => return not_a_record(line, error.valid_up_to(), &"not valid UTF-8"),
         };
-        match serde_json::from_str::<Raw<'_>>(text) {
+        match serde_json::from_str::<RawRecord<'_>>(text) {
             Ok(raw) => {
-                raw.put(line, &mut self.record);
-                // Beyond the year 2262: no clock shows it.
+                raw.copy_to(line, &mut self.record);
+                // Later than the year 2262, so not the time of a working clock.
                 if i64::try_from(self.record.recv_ns).is_err() {
                     self.record.recv_ns = 0;
                     self.times.outliers += 1;
@@ -471,20 +485,20 @@ impl FrameLog {
             }
             Err(error) if error.is_eof() && !is_whole => self.cut(line),
             // serde_json counts columns from 1, and the text is one line.
-            Err(error) => bad(line, error.column().saturating_sub(1), &plain_text(&error)),
+            Err(error) => not_a_record(line, error.column().saturating_sub(1), &plain_text(&error)),
         }
     }
 
     fn cut(&mut self, line: u64) -> Result<(), LogError> {
-        self.over = true;
+        self.is_over = true;
         let resumes = false;
         Err(LogError::Cut { line, resumes })
     }
 }
 
-/// A line as it is written.
+/// The members of a line.
 #[derive(Deserialize)]
-struct Raw<'a> {
+struct RawRecord<'a> {
     #[serde(default)]
     recv_ns: u64,
     conn: Option<u32>,
@@ -496,8 +510,8 @@ struct Raw<'a> {
     frame: Cow<'a, str>,
 }
 
-impl Raw<'_> {
-    fn put(&self, line: u64, record: &mut Record) {
+impl RawRecord<'_> {
+    fn copy_to(&self, line: u64, record: &mut Record) {
         record.line = line;
         record.recv_ns = self.recv_ns;
         record.kind = self
@@ -512,21 +526,21 @@ impl Raw<'_> {
     }
 }
 
-fn bad(line: u64, byte: usize, what: &dyn std::fmt::Display) -> Result<(), LogError> {
+fn not_a_record(line: u64, byte: usize, reason: &dyn std::fmt::Display) -> Result<(), LogError> {
+    let mut reason = reason.to_string();
     // It may quote the line.
-    let mut what = what.to_string();
-    if what.len() > MAX_REASON {
+    if reason.len() > MAX_REASON {
         let mut end = MAX_REASON;
-        while !what.is_char_boundary(end) {
+        while !reason.is_char_boundary(end) {
             end -= 1;
         }
-        what.truncate(end);
-        what.push_str("...");
+        reason.truncate(end);
+        reason.push_str("...");
     }
-    Err(LogError::Record { line, byte, what })
+    Err(LogError::Record { line, byte, reason })
 }
 
-/// What `serde_json` says, without its own idea of line and column.
+/// The message of a `serde_json` error without its line and column.
 fn plain_text(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ")

@@ -1,4 +1,4 @@
-//! The lines of a log, written.
+//! Writes the lines of a log.
 
 use std::io::Write as _;
 
@@ -6,9 +6,10 @@ use ticklot_book::Nanos;
 use ticklot_frame::json_string;
 
 use crate::books::ConnectionId;
+use crate::capture::ring::IncidentRecord;
 use crate::observe::tap::{RecordKind, WireRecord};
 
-/// What a line says besides its text.
+/// The members of a line besides its text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordHeader<'a> {
     pub(super) recv_ns: u64,
@@ -17,7 +18,7 @@ pub(super) struct RecordHeader<'a> {
     pub(super) kind: RecordKind,
 }
 
-/// Appends a line. Text that is not UTF-8, which no WebSocket text message has, is mended.
+/// Appends a line. Invalid UTF-8, which no WebSocket text message contains, is replaced.
 pub(super) fn write(out: &mut Vec<u8>, head: &RecordHeader<'_>, text: &[u8]) {
     // Writing to a vector does not fail.
     let _ = write!(out, r#"{{"recv_ns":{}"#, head.recv_ns);
@@ -36,19 +37,27 @@ pub(super) fn write(out: &mut Vec<u8>, head: &RecordHeader<'_>, text: &[u8]) {
     out.extend_from_slice(b"}\n");
 }
 
-/// Appends what passed as a line of a log, its end included: for a [`Tap`](crate::observe::tap::Tap) of one's
-/// own. `unix_zero` is the zero of the session's clock in nanoseconds since 1970, such as
-/// `Clock::unix_zero` says. Allocates to grow `out`, and for text that is written first.
-pub fn append(out: &mut Vec<u8>, unix_zero: u64, passed: &WireRecord<'_>) {
-    let head = RecordHeader {
-        recv_ns: unix(unix_zero, passed.at),
-        connection: Some(passed.connection),
-        venue: passed.venue.0,
-        kind: passed.event.kind(),
-    };
-    write(out, &head, passed.event.text(&mut Vec::new()));
+/// Appends a record as a line of a log, with its line feed: for a [`Tap`](crate::observe::Tap) that writes a log.
+///
+/// `unix_zero` is the zero of the session's clock in nanoseconds since 1970: `Clock::unix_zero` of a feed. Allocates to
+/// grow `out`, and for the text of a close or an invalidation.
+pub fn append(out: &mut Vec<u8>, unix_zero: u64, record: &WireRecord<'_>) {
+    let head = IncidentRecord::of(record).line_header(unix_zero);
+    write(out, &head, record.event.text(&mut Vec::new()));
 }
 
+impl IncidentRecord {
+    pub(super) fn line_header(&self, unix_zero: u64) -> RecordHeader<'static> {
+        RecordHeader {
+            recv_ns: unix(unix_zero, self.at),
+            connection: Some(self.connection),
+            venue: self.venue.0,
+            kind: self.kind,
+        }
+    }
+}
+
+/// A time in nanoseconds since 1970.
 pub(super) fn unix(zero: u64, at: Nanos) -> u64 {
     zero.saturating_add(at.0)
 }

@@ -1,33 +1,33 @@
-//! Recorded frames: written as they are received, read back, and replayed through the session.
+//! Recording, reading and replaying of frame logs.
 //!
-//! Except for [`FlightRecorder`] and [`Tap`](crate::observe::Tap), everything here requires the feature `capture`.
+//! Everything here requires the feature `capture`, except [`FlightRecorder`].
 //!
 //! | to | use |
 //! |---|---|
-//! | write everything that passes to files | [`Recorder`], a [`Tap`](crate::observe::Tap) |
-//! | keep the recent past in memory until a book becomes invalid | [`FlightRecorder`] |
-//! | write the recent past when a book becomes invalid | [`Incidents`], a [`Tap`](crate::observe::Tap) |
-//! | write a line oneself | [`append`] |
+//! | write all messages and events to files | [`Recorder`], a [`Tap`](crate::observe::Tap) |
+//! | keep the latest messages in memory until a book becomes invalid | [`FlightRecorder`] |
+//! | write the latest messages to a file when a book becomes invalid | [`Incidents`], a [`Tap`](crate::observe::Tap) |
+//! | write a line in a custom tap | [`append`] |
 //! | read a log | [`FrameLog`] |
 //! | get the books of a log | [`Replay`] |
-//! | tell what a book held after each message | [`BookRows`] |
+//! | write the state of a book after each message | [`BookRows`] |
 //!
-//! A log is text, one JSON object a line, plain, or compressed with gzip (`.gz`) or Zstandard (`.zst`):
+//! A log is text with one JSON object per line, either plain or compressed with gzip (`.gz`) or Zstandard (`.zst`):
 //!
 //! ```text
 //! {"recv_ns":1723161255088176367,"conn":0,"venue":"name","frame":"{...}"}
 //! ```
 //!
-//! | member | what it is |
+//! | member | contents |
 //! |---|---|
-//! | `recv_ns` | when it passed, in nanoseconds since 1970; 0 or left out when the recorder did not know |
-//! | `frame` | the text of one WebSocket message; of a line of another kind, what there is to say |
-//! | `conn` | which connection of the feed it passed over, from 0; left out where there is one |
-//! | `venue` | the connection's venue, by its name; left out where the recorder did not say |
-//! | `dir` | [`RecordKind::as_str`](crate::observe::RecordKind::as_str); left out of a message that came |
+//! | `recv_ns` | time in nanoseconds since 1970; 0 or absent if unknown |
+//! | `frame` | text of one WebSocket message; for another kind of line, its details |
+//! | `conn` | number of the feed's connection, from 0; absent if there is only one |
+//! | `venue` | name of the connection's venue; absent if unknown |
+//! | `dir` | kind of the line ([`RecordKind::as_str`](crate::observe::RecordKind::as_str)); absent for a received message |
 //!
-//! Only `frame` must be there. What a reader does not know it passes over, members and kinds alike.
-//! `docs/log-format.md` is the reference.
+//! Only `frame` is required. A reader ignores unknown members and unknown kinds. `docs/log-format.md` specifies the
+//! format.
 
 #[cfg(feature = "capture")]
 mod compression;
@@ -48,21 +48,17 @@ mod ring;
 #[cfg(feature = "capture")]
 mod rows;
 
-#[cfg(feature = "capture")]
-pub use self::file::{RecordError, Rotation};
 pub use self::flight_recorder::{FlightOptions, FlightRecorder, Incident};
-#[cfg(feature = "capture")]
-pub use self::incidents::{IncidentReport, Incidents};
-#[cfg(feature = "capture")]
-pub use self::log::{FrameLog, LogError, MAX_LINE, Progress, Record, TimeUnit, Times};
-#[cfg(feature = "capture")]
-pub use self::log_line::append;
-#[cfg(feature = "capture")]
-pub use self::recorder::{RecordOptions, Recorded, Recorder};
-#[cfg(feature = "capture")]
-pub use self::replay::{
-    MAX_CONNECTIONS, MAX_INVALIDATIONS, Replay, ReplayCheck, ReplayInvalidation, ReplayStep,
-};
 pub use self::ring::IncidentRecord;
 #[cfg(feature = "capture")]
-pub use self::rows::BookRows;
+pub use self::{
+    file::{RecordError, Rotation},
+    incidents::{IncidentReport, Incidents},
+    log::{FrameLog, LogError, MAX_LINE, Progress, Record, TimeUnit, Times},
+    log_line::append,
+    recorder::{RecordOptions, Recorded, Recorder},
+    replay::{
+        MAX_CONNECTIONS, MAX_INVALIDATIONS, Replay, ReplayCheck, ReplayInvalidation, ReplayStep,
+    },
+    rows::BookRows,
+};

@@ -1,13 +1,12 @@
-//! Everything that passes, into files, from a thread of its own.
+//! Records all messages and events into files, on a separate thread.
 //!
-//! The reading task copies what passes into a ring that a lock guards; the writing thread takes the
-//! whole ring out four times a second, or when it is half full, by putting an empty one in its place.
-//! So the lock is held for a copy on the one side and for an exchange of two pointers on the other,
-//! and neither packing nor the disk is ever waited for. What does not fit is counted, and a line of
-//! the log says how much is missing there.
+//! The reading task copies each record into a ring under a lock. Four times a second, or when the ring is half full,
+//! the writing thread swaps the ring for an empty one. The reading task therefore holds the lock for one copy, the
+//! writing thread for one swap, and the reading task never waits for compression or the disk. Records that do not fit
+//! are counted, and a line of the log contains their number.
 //!
-//! When the disk is full, the file ends with the last line that was flushed. The recording
-//! continues in another one when there is room, and a line of it says how much is missing.
+//! When the disk is full, the file ends with the last flushed line. The recording continues in another file when there
+//! is room, and a line of that file contains the number of missing records.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,31 +16,31 @@ use std::time::{Duration, Instant};
 use ticklot_book::Nanos;
 
 use super::file::{LogFiles, RecordError, Rotation};
-use super::log_line::{self, unix};
+use super::log_line::{self, RecordHeader, unix};
 use crate::capture::ring::{IncidentRecord, Ring};
 use crate::observe::tap::{RecordKind, Tap, WireRecord};
 
-/// How often what has come is written and can be read from the file: what a killed process loses at
-/// most, and the time that the writing itself takes.
+/// The interval at which records are written and flushed. A killed process loses the records of one interval, and of
+/// the time that the write takes.
 const FLUSH: Duration = Duration::from_millis(250);
 
-/// How long the writing thread waits for room on a full disk before it tries again.
+/// The interval at which the writing thread tries again while the disk is full.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The most bytes of records before the first message that wait for it.
+/// The most bytes of records that are kept in memory before the first message.
 const MAX_HELD: usize = 1 << 20;
 
-/// The most bytes that wait to be written, by default.
+/// The default of [`RecordOptions::queue`].
 const MAX_QUEUE: usize = 32 << 20;
 
-/// How to record.
+/// The options of a [`Recorder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordOptions {
-    /// When to go on in another file. Default: never.
+    /// When to start another file. Default: never.
     pub rotation: Rotation,
-    /// How many bytes may wait to be written; what comes beyond is dropped and counted. Twice as much
-    /// is reserved at once, and used only as it fills. Default: 32 MiB.
+    /// The most bytes that wait to be written; records beyond are dropped and counted. Twice as much is allocated at
+    /// once, but its pages are used only as the queue fills. Default: 32 MiB.
     pub queue: usize,
 }
 
@@ -54,30 +53,30 @@ impl Default for RecordOptions {
     }
 }
 
-/// What a recorder has done so far.
+/// The counts and the state of a [`Recorder`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// Lines written, of every kind.
+    /// The written lines of every kind.
     pub lines: u64,
-    /// Of these, messages that came.
+    /// The received messages among them.
     pub frames: u64,
-    /// Bytes in the files, packed as they are.
+    /// The size of the files in bytes, as compressed.
     pub bytes: u64,
-    /// Records that could not be kept: they came faster than they could be written, or there was no room on the disk.
+    /// The records that were dropped, because the queue or the disk was full.
     pub dropped: u64,
-    /// How many files there are: none before the first message.
+    /// The number of files; 0 before the first message.
     pub files: u32,
-    /// The file that is written now, or will be.
+    /// The current file, or the next one if there is none.
     pub path: PathBuf,
-    /// Whether there is no room to write ([`RecordError::is_no_room`]). New records are dropped, and writing is tried
-    /// again every second.
+    /// Whether there is no room to write ([`RecordError::is_no_room`]). New records are dropped until a write succeeds;
+    /// it is tried again every second.
     pub waits: bool,
-    /// Whether writing has failed for another reason: nothing more is written.
+    /// Whether a write failed for another reason. Nothing more is written.
     pub failed: bool,
 }
 
-/// Records what passes. A [`Tap`]: its clones write to the same files.
+/// Writes all messages and events to files. A [`Tap`] whose clones write to the same files.
 ///
 /// ```no_run
 /// use ticklot::capture::{RecordOptions, Recorder};
@@ -96,9 +95,8 @@ pub struct Recorded {
 /// # }
 /// ```
 ///
-/// On the reading task it costs a lock that is free and a copy of the message, and allocates nothing.
-/// When the last clone is dropped what came is written and the file ended, without a word if that
-/// fails.
+/// A record costs the reading task an uncontended lock and a copy, and allocates nothing. Dropping the last clone
+/// writes the queued records and finishes the file, but cannot report an error: call [`Recorder::finish`].
 #[derive(Clone, Debug)]
 pub struct Recorder {
     queue: Arc<Queue>,
@@ -107,14 +105,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread that writes. It creates the file at the first message, compressed as its name ends (`.gz`,
-    /// `.zst`); until then it keeps at most 1 MiB of other records, of connections that are open. Where the file is
-    /// there already, the recording goes into the next numbered one: see [`Rotation`].
-    /// `unix_zero` is the zero of the session's clock in nanoseconds since 1970:
-    /// `Clock::unix_zero` of a feed.
+    /// Starts the writing thread, which creates the file at the first message. The suffix of its name selects the
+    /// compression (`.gz`, `.zst`). Until then, at most 1 MiB of other records of open connections are kept in memory.
+    /// If the file exists, the recording continues in the next numbered file: see [`Rotation`]. `unix_zero` is the zero
+    /// of the session's clock in nanoseconds since 1970: `Clock::unix_zero` of a feed.
     ///
     /// # Errors
-    /// There is no such folder, the path names no file, or the thread cannot be started.
+    /// The folder does not exist, the path has no file name, or the thread cannot be started.
     pub fn create(
         path: impl AsRef<Path>,
         unix_zero: u64,
@@ -126,12 +123,12 @@ impl Recorder {
             queue: Arc::clone(&queue),
             batch: Ring::with_capacity(options.queue),
             files,
-            held: Some(HeaderRecords::default()),
+            header: Some(HeaderRecords::default()),
             unflushed: None,
             lines: 0,
             frames: 0,
-            noted: None,
-            lost: None,
+            unflushed_missing: None,
+            missing: None,
             retry_at: None,
             unix_zero,
             text: Vec::new(),
@@ -152,23 +149,22 @@ impl Recorder {
         })
     }
 
-    /// What it has done so far. For now and then: it waits for the lock.
+    /// The counts and the state. Waits for the lock of the queue, so do not call it for each message.
     #[must_use]
     pub fn recorded(&self) -> Recorded {
         self.queue.lock().recorded.clone()
     }
 
-    /// Why something could not be written, unless it was asked for already. The next failure is reported after the
-    /// recording has continued.
+    /// The last write error that no call returned yet. The next error is reported only after the recording has
+    /// continued.
     pub fn take_error(&self) -> Option<RecordError> {
         self.queue.lock().error.take()
     }
 
-    /// Writes what came and ends the file. What passes after it is not recorded. Waits for the disk.
+    /// Writes the queued records and finishes the file. Later records are dropped. Waits for the disk.
     ///
     /// # Errors
-    /// Something could not be written, now or before, and [`Recorder::take_error`] has not returned it. Asked again,
-    /// it says so no more.
+    /// A write failed, now or earlier, and no call has returned the error yet.
     pub fn finish(&self) -> Result<Recorded, RecordError> {
         self.writer.end();
         let mut state = self.queue.lock();
@@ -180,31 +176,32 @@ impl Recorder {
 }
 
 impl Tap for Recorder {
-    fn record(&mut self, passed: &WireRecord<'_>) {
-        let text = passed.event.text(&mut self.scratch);
-        self.queue.push(&IncidentRecord::of(passed), text);
+    fn record(&mut self, record: &WireRecord<'_>) {
+        let text = record.event.text(&mut self.scratch);
+        self.queue.push(&IncidentRecord::of(record), text);
     }
 }
 
-/// What waits to be written.
+/// The records that wait to be written.
 #[derive(Debug)]
 struct Queue {
     state: Mutex<State>,
     wake: Condvar,
-    /// The writer is woken when so many bytes wait.
+    /// The number of waiting bytes at which the writing thread is woken.
     half: usize,
 }
 
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    gap: Option<MissingRecords>,
+    /// The records that were dropped since the ring was last swapped.
+    dropped: Option<MissingRecords>,
     closed: bool,
     recorded: Recorded,
     error: Option<RecordError>,
 }
 
-/// Records that are missing, or may yet be.
+/// A number of missing records, and the time of the first.
 #[derive(Clone, Copy, Debug)]
 struct MissingRecords {
     since: Nanos,
@@ -212,7 +209,7 @@ struct MissingRecords {
 }
 
 impl MissingRecords {
-    /// Counts `more` behind `missing`.
+    /// Adds the later records `more` to `missing`.
     fn add(missing: &mut Option<Self>, more: Option<Self>) {
         let Some(more) = more else { return };
         missing.get_or_insert(Self { count: 0, ..more }).count += more.count;
@@ -228,7 +225,7 @@ impl Queue {
         Self {
             state: Mutex::new(State {
                 ring: Ring::with_capacity(bytes),
-                gap: None,
+                dropped: None,
                 closed: false,
                 recorded,
                 error: None,
@@ -239,7 +236,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing under the lock can panic and leave a half of anything.
+        // A panic cannot leave the state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -249,8 +246,8 @@ impl Queue {
             return;
         }
         let before = state.ring.len();
-        // Behind a gap nothing goes in, or it would come out before it.
-        if !state.recorded.failed && state.gap.is_none() && state.ring.push(head, text) {
+        // After a dropped record nothing is pushed, since it would be written before the line for the dropped ones.
+        if !state.recorded.failed && state.dropped.is_none() && state.ring.push(head, text) {
             let after = state.ring.len();
             drop(state);
             if before < self.half && self.half <= after {
@@ -260,18 +257,18 @@ impl Queue {
         }
         state.recorded.dropped += 1;
         let (since, count) = (head.at, 1);
-        MissingRecords::add(&mut state.gap, Some(MissingRecords { since, count }));
+        MissingRecords::add(&mut state.dropped, Some(MissingRecords { since, count }));
     }
 
-    /// Exchanges what waits for the empty `batch`, at the latest after [`FLUSH`]. Returns what is
-    /// missing behind it, and whether it is the last.
+    /// Swaps the ring for the empty `batch`, after [`FLUSH`] at the latest. Returns the records that were dropped after
+    /// the batch, and whether the batch is the last one.
     fn take(&self, batch: &mut Ring) -> (Option<MissingRecords>, bool) {
         let state = self.lock();
         let idle = |state: &mut State| !state.closed && state.ring.len() < self.half;
         let waited = self.wake.wait_timeout_while(state, FLUSH, idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.ring, batch);
-        (state.gap.take(), state.closed)
+        (state.dropped.take(), state.closed)
     }
 
     fn close(&self) {
@@ -280,7 +277,7 @@ impl Queue {
     }
 }
 
-/// The thread that writes. It ends when nobody is left to record.
+/// The handle of the writing thread, which ends when the last clone of the recorder is dropped.
 #[derive(Debug)]
 struct WriterThread {
     queue: Arc<Queue>,
@@ -292,7 +289,7 @@ impl WriterThread {
         self.queue.close();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // It does not panic; if it did, the file would end where it was.
+            // The thread does not panic; if it did, the file would end early.
             let _ = thread.join();
         }
     }
@@ -312,11 +309,11 @@ struct HeaderRecords {
 }
 
 impl HeaderRecords {
-    /// Keeps a record; false when it is the first message, or there is no room.
+    /// Keeps a record; false if it is the first message or does not fit.
     fn keep(&mut self, head: &IncidentRecord, text: &[u8]) -> bool {
         match head.kind {
             RecordKind::Received | RecordKind::Fetched => return false,
-            // A connection without a message, or one that could not be made, has nothing that a replay needs.
+            // A replay needs no records of a connection that ended without a message.
             RecordKind::Closed => {
                 self.records
                     .retain(|(it, _)| it.connection != head.connection);
@@ -335,22 +332,22 @@ impl HeaderRecords {
     }
 }
 
-/// What the thread works with.
+/// The state of the writing thread.
 struct WriterTask {
     queue: Arc<Queue>,
     batch: Ring,
     files: LogFiles,
-    /// None from the first message on.
-    held: Option<HeaderRecords>,
-    /// Records that were written since the last flush, and how many lines and frames they are.
+    /// The records before the first message; `None` after it.
+    header: Option<HeaderRecords>,
+    /// The records written since the last flush, and their lines and frames.
     unflushed: Option<MissingRecords>,
     lines: u64,
     frames: u64,
-    /// Missing records that were noted since the last flush.
-    noted: Option<MissingRecords>,
-    /// Missing records that are not noted yet.
-    lost: Option<MissingRecords>,
-    /// When writing is tried again after there was no room.
+    /// The missing records that lines since the last flush report.
+    unflushed_missing: Option<MissingRecords>,
+    /// The missing records that no line reports yet.
+    missing: Option<MissingRecords>,
+    /// When to try again after there was no room.
     retry_at: Option<Instant>,
     unix_zero: u64,
     text: Vec<u8>,
@@ -364,10 +361,10 @@ impl WriterTask {
             let (missing, last) = self.queue.take(&mut self.batch);
             let waits = |at| !last && Instant::now() < at;
             if failed || self.retry_at.is_some_and(waits) {
-                self.lose(missing);
+                self.discard(missing);
             } else if let Err(error) = self.write(missing, last) {
                 failed = !error.is_no_room();
-                self.lose(None);
+                self.discard(None);
                 self.fail(error);
             }
             if last {
@@ -376,21 +373,21 @@ impl WriterTask {
         }
     }
 
-    /// Writes the batch and lets it be read; ends the file if it is the last one.
+    /// Writes and flushes the batch; finishes the file after the last one.
     fn write(&mut self, missing: Option<MissingRecords>, last: bool) -> Result<(), RecordError> {
         while let Some(head) = self.batch.pop(&mut self.text) {
             let text = std::mem::take(&mut self.text);
             let written = self.record(&head, &text);
             self.text = text;
             if written.is_err() {
-                // It is missing behind the rest of the batch, which is lost.
-                self.lose(missing);
+                // The rest of the batch precedes the missing records.
+                self.discard(missing);
                 return written;
             }
         }
-        MissingRecords::add(&mut self.lost, missing);
-        if self.held.is_none() {
-            self.note_lost()?;
+        MissingRecords::add(&mut self.missing, missing);
+        if self.header.is_none() {
+            self.write_missing()?;
         }
         if last {
             self.files.end()?;
@@ -399,18 +396,18 @@ impl WriterTask {
         } else {
             return Ok(());
         }
-        self.settle();
+        self.mark_flushed();
         Ok(())
     }
 
-    /// Writes a record, unless there has been no message yet.
+    /// Writes a record, or keeps it in memory until the first message.
     fn record(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
-        if let Some(held) = &mut self.held
-            && held.keep(head, text)
+        if let Some(header) = &mut self.header
+            && header.keep(head, text)
         {
             return Ok(());
         }
-        for (head, text) in self.held.take().unwrap_or_default().records {
+        for (head, text) in self.header.take().unwrap_or_default().records {
             self.put(&head, &text)?;
         }
         self.put(head, text)
@@ -418,47 +415,43 @@ impl WriterTask {
 
     fn put(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
         let (since, count) = (head.at, 1);
-        let (connection, venue) = (Some(head.connection), head.venue.0);
-        let head = log_line::RecordHeader {
-            recv_ns: unix(self.unix_zero, head.at),
-            connection,
-            venue,
-            kind: head.kind,
-        };
+        let head = head.line_header(self.unix_zero);
         if self.files.is_full(head.recv_ns) {
             self.files.end()?;
-            self.settle();
+            self.mark_flushed();
         }
-        self.note_lost()?;
+        self.write_missing()?;
         MissingRecords::add(&mut self.unflushed, Some(MissingRecords { since, count }));
         self.lines += 1;
         self.frames += u64::from(head.kind == RecordKind::Received);
-        self.line.clear();
-        log_line::write(&mut self.line, &head, text);
-        self.files.line(head.recv_ns, &self.line)
+        self.write_line(&head, text)
     }
 
-    /// Writes a line that says how many records are missing, if any are.
-    fn note_lost(&mut self) -> Result<(), RecordError> {
-        let Some(lost) = self.lost.take() else {
+    /// Writes a line with the number of the missing records, if there are any.
+    fn write_missing(&mut self) -> Result<(), RecordError> {
+        let Some(missing) = self.missing.take() else {
             return Ok(());
         };
-        MissingRecords::add(&mut self.noted, Some(lost));
+        MissingRecords::add(&mut self.unflushed_missing, Some(missing));
         self.lines += 1;
-        let head = log_line::RecordHeader {
-            recv_ns: unix(self.unix_zero, lost.since),
+        let head = RecordHeader {
+            recv_ns: unix(self.unix_zero, missing.since),
             connection: None,
             venue: "",
             kind: RecordKind::Dropped,
         };
+        self.write_line(&head, missing.count.to_string().as_bytes())
+    }
+
+    fn write_line(&mut self, head: &RecordHeader<'_>, text: &[u8]) -> Result<(), RecordError> {
         self.line.clear();
-        log_line::write(&mut self.line, &head, lost.count.to_string().as_bytes());
+        log_line::write(&mut self.line, head, text);
         self.files.line(head.recv_ns, &self.line)
     }
 
-    /// Every line so far can be read from the file.
-    fn settle(&mut self) {
-        (self.unflushed, self.noted, self.retry_at) = (None, None, None);
+    /// Updates the counts after all lines so far were flushed.
+    fn mark_flushed(&mut self) {
+        (self.unflushed, self.unflushed_missing, self.retry_at) = (None, None, None);
         let recorded = &mut self.queue.lock().recorded;
         recorded.waits = false;
         recorded.lines += std::mem::take(&mut self.lines);
@@ -470,20 +463,21 @@ impl WriterTask {
         }
     }
 
-    /// The lines since the last flush are lost, with the rest of the batch and the `missing` records behind it.
-    fn lose(&mut self, missing: Option<MissingRecords>) {
+    /// Discards the lines since the last flush and the rest of the batch, and counts them and the `missing` records
+    /// after the batch as missing.
+    fn discard(&mut self, missing: Option<MissingRecords>) {
         self.files.abandon();
-        let mut lost = self.noted.take();
+        let mut all = self.unflushed_missing.take();
         let mut dropped = self.unflushed.take();
         while let Some(head) = self.batch.pop(&mut self.text) {
             let (since, count) = (head.at, 1);
             MissingRecords::add(&mut dropped, Some(MissingRecords { since, count }));
         }
         (self.lines, self.frames) = (0, 0);
-        MissingRecords::add(&mut lost, dropped);
-        MissingRecords::add(&mut lost, self.lost.take());
-        MissingRecords::add(&mut lost, missing);
-        self.lost = lost;
+        MissingRecords::add(&mut all, dropped);
+        MissingRecords::add(&mut all, self.missing.take());
+        MissingRecords::add(&mut all, missing);
+        self.missing = all;
         let recorded = &mut self.queue.lock().recorded;
         recorded.dropped += dropped.map_or(0, |it| it.count);
         recorded.bytes = self.files.bytes();
@@ -492,7 +486,7 @@ impl WriterTask {
 
     fn fail(&mut self, error: RecordError) {
         let is_first = self.retry_at.is_none();
-        // Where one file may not be larger, another one can be begun at once.
+        // If the file has reached its maximum size, another one can be started at once.
         let wait = match error.is_too_large() {
             true => Duration::ZERO,
             false => RETRY,

@@ -1,4 +1,4 @@
-//! A log, played through the sessions' own rules.
+//! Replays a log through the session of each of its connections.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -17,21 +17,19 @@ use crate::session::{Options, Session, expire_and_report, report_state_changes};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Stats, Venue};
 
-/// The most connections of a log that are played. Each costs a session, and a log may be anybody's.
+/// The most connections of a replay. Each needs a session, and a log is untrusted input.
 pub const MAX_CONNECTIONS: usize = 1_024;
 
-/// The most invalidations that a replay keeps for [`Replay::next_invalidation`]; beyond, it drops the oldest.
+/// The most invalidations that a replay queues for [`Replay::next_invalidation`]; beyond, it drops the oldest.
 pub const MAX_INVALIDATIONS: usize = 65_536;
 
-/// The books of a log: each connection of it through a session of its own, at the times that were
-/// recorded.
+/// Replays a log: each of its connections through a separate session, at the recorded times.
 ///
-/// A message goes the way that it went live, so the books, their changes and their states come out as
-/// they were. What a [`Recorder`](super::Recorder) noted besides is played too: openings, closings,
-/// bodies that were fetched, books that became stale. A line without a time, or with one that is before
-/// that of an earlier line, has the earlier time: a session's time does not go back. Outgoing
-/// messages are not played, and a log does not record the user's requests: use a venue in the form that keeps
-/// whatever arrives (`any`).
+/// A message takes the same path as live, so the books, their changes and their states are equal to the live ones. The
+/// events of a [`Recorder`](super::Recorder) are replayed, too: opened and closed connections, fetched bodies and stale
+/// books. A line without a time, or with an earlier time than a previous line, gets the latest time so far, because the
+/// time of a session must not go back. Sent messages are not replayed, and a log does not contain the commands of the
+/// user: use a venue that keeps the messages of any topic (`any`).
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
@@ -60,15 +58,15 @@ pub const MAX_INVALIDATIONS: usize = 65_536;
 /// ```
 pub struct Replay<H> {
     books: Books,
-    lanes: Vec<ReplayConnection<H>>,
+    connections: Vec<ReplayConnection<H>>,
     taps: TapList,
-    found: InvalidationTap,
-    /// Invalidations of this run that the log may note later.
-    open: VecDeque<ReplayInvalidation>,
+    tap: InvalidationTap,
+    /// Invalidations of the replay without a matching record so far.
+    unmatched: VecDeque<ReplayInvalidation>,
     invalidations: VecDeque<ReplayInvalidation>,
-    /// The log notes invalidations.
-    notes: bool,
-    /// Lines that could not be read so far.
+    /// Whether the log records invalidations: it has a record other than received messages.
+    is_complete: bool,
+    /// The lines so far that could not be read.
     skipped: u64,
     /// The latest time so far.
     now: Nanos,
@@ -77,52 +75,51 @@ pub struct Replay<H> {
     stale_after: Option<Duration>,
 }
 
-/// What became of a line.
+/// The result of replaying a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayStep {
-    /// What the session said to it.
+    /// The outcome of the session's call.
     pub outcome: CallOutcome,
-    /// How many messages were decoded.
+    /// The number of decoded messages.
     pub messages: u64,
 }
 
-/// A book that is no longer to be trusted: see [`WireEvent::Invalidated`].
+/// A book that became invalid, in the replay or in the log: see [`WireEvent::Invalidated`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayInvalidation {
-    /// The line of the log that did it, from 0.
+    /// The line of the log that caused or recorded it, from 0.
     pub line: u64,
-    /// When, in nanoseconds since 1970.
+    /// The time in nanoseconds since 1970.
     pub at: u64,
     /// The connection that feeds the book.
     pub connection: ConnectionId,
     /// The market that the book belongs to.
     pub market: String,
-    /// The book's name.
+    /// The name of the book.
     pub book: String,
-    /// What it is then: [`State::as_str`](ticklot_book::BookState::as_str).
+    /// The new state: [`BookState::as_str`](ticklot_book::BookState::as_str).
     pub state: String,
-    /// Who says so.
+    /// Whether the replay and the log agree.
     pub check: ReplayCheck,
 }
 
-/// Who says that a book has lost its trust.
+/// Whether the replay and the log agree about an invalidation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayCheck {
-    /// The log notes it, and it came out again.
+    /// The log records it, and the replay reproduced it.
     Reproduced,
-    /// It came out, of a log that notes no such thing.
+    /// It occurred in the replay of a log that records no invalidations.
     Unrecorded,
-    /// It came out, and the log, which notes such things, does not have it: what is played differs from
-    /// what was live.
+    /// It occurred in the replay, but the log, which records invalidations, does not contain it.
     Added,
-    /// The log notes it, and it did not come out: what is played differs from what was live.
+    /// The log records it, but it did not occur in the replay.
     Missing,
 }
 
 impl ReplayCheck {
-    /// Whether what is played differs from what was live.
+    /// Whether the replay differs from the live feed.
     #[must_use]
     pub fn differs(self) -> bool {
         matches!(self, Self::Added | Self::Missing)
@@ -136,24 +133,24 @@ struct ReplayConnection<H> {
     /// Whether frames are numbered by the lines of the log.
     by_lines: bool,
     is_open: bool,
-    /// Whether the connection was closed once: it is opened by the log then, not by its first message.
+    /// Whether the log closed the connection. If so, the log also reopens it, and messages before that do not.
     was_closed: bool,
 }
 
 impl<H: Handler> Replay<H> {
-    /// No connections yet.
+    /// A replay without connections.
     #[must_use]
     pub fn new() -> Self {
-        let (found, mut taps) = (InvalidationTap::default(), TapList::default());
-        taps.add(Box::new(found.clone()));
+        let (tap, mut taps) = (InvalidationTap::default(), TapList::default());
+        taps.add(Box::new(tap.clone()));
         Self {
             books: Books::new(),
-            lanes: Vec::new(),
+            connections: Vec::new(),
             taps,
-            found,
-            open: VecDeque::new(),
+            tap,
+            unmatched: VecDeque::new(),
             invalidations: VecDeque::new(),
-            notes: false,
+            is_complete: false,
             skipped: 0,
             now: Nanos(0),
             line: 0,
@@ -161,32 +158,32 @@ impl<H: Handler> Replay<H> {
         }
     }
 
-    /// After how long without a message a book is stale, for connections that are added later and whose records do
-    /// not have a connection: no such log notes when a book became stale. Default: never.
+    /// Sets the staleness limit of connections that are added later and whose records have no connection number: such a
+    /// log does not record stale books. Default: `None`; books do not become stale.
     pub fn set_stale_after(&mut self, limit: Option<Duration>) {
         self.stale_after = limit;
     }
 
-    /// Time passes without a line, up to `at` in nanoseconds since 1970: books become stale that had no message for
-    /// their limit. The events are delivered in this call. An earlier time than the last one does nothing.
+    /// Advances the time to `at`, in nanoseconds since 1970, without a line. Books that had no message for their limit
+    /// become stale; the events are delivered in this call. A time before the latest one has no effect.
     pub fn advance(&mut self, at: u64, handler: &mut H) {
         self.now = self.now.max(Nanos(at));
-        // Whether to go on is asked for messages only.
+        // A break of the handler is returned for messages only.
         let _ = expire_and_report(self.now, &mut self.books, handler, &mut self.taps);
-        self.gather(self.line);
-        if !self.notes {
-            self.settle();
+        self.collect(self.line);
+        if !self.is_complete {
+            self.report_unmatched();
         }
     }
 
-    /// Whether there is a session for this record, or none is needed.
+    /// Whether there is a session for this record, or the record needs none.
     #[must_use]
     pub fn knows(&self, record: &Record) -> bool {
-        record.kind == RecordKind::Dropped || self.place(record).is_some()
+        record.kind == RecordKind::Dropped || self.index_of(record).is_some()
     }
 
-    /// Adds a session for the record's connection. Frames are numbered as they were live, or, where the
-    /// log says no connections, by its lines.
+    /// Adds a session for the record's connection. Frames are numbered as live or, if the log has no connection
+    /// numbers, by its lines.
     ///
     /// # Errors
     /// There are [`MAX_CONNECTIONS`] already.
@@ -194,7 +191,7 @@ impl<H: Handler> Replay<H> {
     where
         H: OnMessage<V>,
     {
-        if self.lanes.len() >= MAX_CONNECTIONS {
+        if self.connections.len() >= MAX_CONNECTIONS {
             let (line, limit) = (record.line, MAX_CONNECTIONS);
             return Err(LogError::Connections { line, limit });
         }
@@ -202,17 +199,17 @@ impl<H: Handler> Replay<H> {
         let by_lines = record.connection.is_none();
         let options = Options {
             count_control: by_lines,
-            // A log that has connections notes what became stale.
+            // A log with connection numbers records stale books.
             stale_after: self.stale_after.filter(|_| by_lines),
             seed: Some(0),
             ..Options::default()
         };
         let mut session = Session::new(venue, connection, options, &mut self.books);
-        session.tap(Box::new(self.found.clone()));
-        (0..self.skipped)
-            .filter(|_| by_lines)
-            .for_each(|_| session.skip_frame());
-        self.lanes.push(ReplayConnection {
+        session.tap(Box::new(self.tap.clone()));
+        if by_lines {
+            (0..self.skipped).for_each(|_| session.skip_frame());
+        }
+        self.connections.push(ReplayConnection {
             connection,
             session: Box::new(session),
             by_lines,
@@ -222,15 +219,15 @@ impl<H: Handler> Replay<H> {
         Ok(())
     }
 
-    /// Plays a line. One of a connection without a session is passed over.
+    /// Replays a line. A line of a connection without a session is ignored.
     ///
-    /// At a line that reports missing records ([`RecordKind::Dropped`]), the books of its connection, or of all
-    /// when it names none, become gaps until their next snapshots. The events are delivered in this call.
+    /// At a line that reports missing records ([`RecordKind::Dropped`]), the books of its connection become gaps until
+    /// their next snapshots, or those of all connections if the line has none. The events are delivered in this call.
     pub fn apply(&mut self, record: &Record, handler: &mut H) -> ReplayStep {
         if record.kind != RecordKind::Invalidated {
-            self.settle();
+            self.report_unmatched();
         }
-        self.notes |= record.kind != RecordKind::Received;
+        self.is_complete |= record.kind != RecordKind::Received;
         self.now = self.now.max(Nanos(record.recv_ns));
         self.line = record.line;
         let nothing = ReplayStep {
@@ -238,60 +235,61 @@ impl<H: Handler> Replay<H> {
             messages: 0,
         };
         if record.kind == RecordKind::Dropped {
-            self.lose_records(record.connection, record.line, handler);
+            self.mark_records_missing(record.connection, record.line, handler);
             return nothing;
         }
-        let Some(place) = self.place(record) else {
+        let Some(index) = self.index_of(record) else {
             return nothing;
         };
-        let applied = match record.kind {
+        let step = match record.kind {
             RecordKind::Invalidated => {
                 self.expire(record, handler);
                 nothing
             }
-            _ => self.lanes[place].apply(record, self.now, &mut self.books, handler),
+            _ => self.connections[index].apply(record, self.now, &mut self.books, handler),
         };
-        self.gather(record.line);
+        self.collect(record.line);
         if record.kind == RecordKind::Invalidated {
-            self.compare(record);
+            self.match_recorded(record);
         }
-        applied
+        step
     }
 
-    /// A line could not be read. Where frames are numbered by lines, it keeps its number. All books become
-    /// gaps until their next snapshots, since the line may have been a message of any of them; the events
-    /// are delivered in this call. After a cut at the end of the log the books remain as they are.
+    /// Skips a line that could not be read, but counts it if frames are numbered by lines. All books become gaps until
+    /// their next snapshots, because the line may have been a message for any of them; the events are delivered in this
+    /// call. Except at a cut at the end of the log, which leaves the books unchanged.
     pub fn skip_line(&mut self, error: &LogError, handler: &mut H) {
-        self.settle();
+        self.report_unmatched();
         self.skipped += 1;
-        for lane in self.lanes.iter_mut().filter(|lane| lane.by_lines) {
-            lane.session.skip_line();
+        for it in self.connections.iter_mut().filter(|it| it.by_lines) {
+            it.session.skip_line();
         }
         let is_end = error.is_cut() && error.is_fatal();
         if let Some(line) = error.line().filter(|_| !is_end) {
-            self.lose_records(None, line, handler);
+            self.mark_records_missing(None, line, handler);
         }
     }
 
-    /// Records of a connection, or of all of them, are missing.
-    fn lose_records(&mut self, of: Option<ConnectionId>, line: u64, handler: &mut H) {
-        let lost = |lane: &&mut ReplayConnection<H>| of.is_none_or(|of| lane.connection == of);
-        for lane in self.lanes.iter_mut().filter(lost) {
-            self.books.mark_records_missing(lane.connection, self.now);
-            // That the connection opened again may be among them.
-            lane.was_closed = false;
+    /// Makes the books of a connection, or of all connections, gaps until their next snapshots.
+    fn mark_records_missing(&mut self, of: Option<ConnectionId>, line: u64, handler: &mut H) {
+        for it in &mut self.connections {
+            if of.is_none_or(|of| it.connection == of) {
+                self.books.mark_records_missing(it.connection, self.now);
+                // The record of its reopening may be missing.
+                it.was_closed = false;
+            }
         }
-        // Whether to go on is asked for messages only.
+        // A break of the handler is returned for messages only.
         let _ = report_state_changes(self.now, &mut self.books, handler, &mut self.taps, None);
-        self.gather(line);
+        self.collect(line);
     }
 
-    /// The log is at its end: what it might still have noted it did not.
+    /// Ends the replay: the last invalidations have no matching record.
     pub fn finish(&mut self) {
-        self.settle();
+        self.report_unmatched();
     }
 
-    /// The next invalidation, oldest first.
+    /// Removes the oldest queued invalidation.
     pub fn next_invalidation(&mut self) -> Option<ReplayInvalidation> {
         self.invalidations.pop_front()
     }
@@ -304,74 +302,73 @@ impl<H: Handler> Replay<H> {
 
     /// The counts of each connection.
     pub fn stats(&self) -> impl Iterator<Item = (ConnectionId, Stats)> {
-        let all = self.lanes.iter();
-        all.map(|lane| (lane.connection, lane.session.stats()))
+        let all = self.connections.iter();
+        all.map(|it| (it.connection, it.session.stats()))
     }
 
-    fn place(&self, record: &Record) -> Option<usize> {
+    fn index_of(&self, record: &Record) -> Option<usize> {
         let connection = record.connection.unwrap_or_default();
-        let mut lanes = self.lanes.iter();
-        lanes.position(|lane| lane.connection == connection)
+        let mut all = self.connections.iter();
+        all.position(|it| it.connection == connection)
     }
 
-    /// A book became stale: whatever has heard nothing for the limit that is noted with it does.
+    /// Marks the books of the record's connection as stale that had no update for the recorded limit.
     fn expire(&mut self, record: &Record, handler: &mut H) {
-        let limit = RecordedInvalidation::read(record).and_then(|note| note.stale_after_ns);
+        let recorded = RecordedInvalidation::read(record);
+        let limit = recorded.and_then(|it| it.stale_after_ns);
         let (Some(limit), Some(connection)) = (limit, record.connection) else {
             return;
         };
         let limit = Duration::from_nanos(limit);
         self.books.expire_connection(connection, limit, self.now);
-        // Whether to go on is asked for messages only.
+        // A break of the handler is returned for messages only.
         let _ = report_state_changes(self.now, &mut self.books, handler, &mut self.taps, None);
     }
 
-    /// Gathers what has come out of a line.
-    fn gather(&mut self, line: u64) {
-        let found = self.found.take().into_iter();
-        self.open
-            .extend(found.map(|it| ReplayInvalidation { line, ..it }));
+    /// Collects the invalidations that a line caused.
+    fn collect(&mut self, line: u64) {
+        let new = self.tap.take().into_iter();
+        self.unmatched
+            .extend(new.map(|it| ReplayInvalidation { line, ..it }));
     }
 
-    /// Holds what came out against what the log notes.
-    fn compare(&mut self, record: &Record) {
-        let Some(note) = RecordedInvalidation::read(record) else {
+    /// Matches a recorded invalidation with one of the replay.
+    fn match_recorded(&mut self, record: &Record) {
+        let Some(recorded) = RecordedInvalidation::read(record) else {
             return;
         };
-        let noted = ReplayInvalidation {
+        let recorded = ReplayInvalidation {
             line: record.line,
             at: self.now.0,
             connection: record.connection.unwrap_or_default(),
-            market: note.market,
-            book: note.book,
-            state: note.state,
+            market: recorded.market,
+            book: recorded.book,
+            state: recorded.state,
             check: ReplayCheck::Missing,
         };
         let is_same = |it: &ReplayInvalidation| {
-            (&it.market, &it.book, &it.state) == (&noted.market, &noted.book, &noted.state)
+            (&it.market, &it.book, &it.state) == (&recorded.market, &recorded.book, &recorded.state)
         };
-        let same = self.open.iter().position(is_same);
-        let found = same
-            .and_then(|at| self.open.remove(at))
-            .map(|it| ReplayInvalidation {
-                check: ReplayCheck::Reproduced,
-                ..it
-            });
-        self.keep(found.unwrap_or(noted));
+        let index = self.unmatched.iter().position(is_same);
+        let reproduced = index.and_then(|index| self.unmatched.remove(index));
+        self.queue(reproduced.map_or(recorded, |it| ReplayInvalidation {
+            check: ReplayCheck::Reproduced,
+            ..it
+        }));
     }
 
-    /// What the log has not noted by now it does not note.
-    fn settle(&mut self) {
-        let check = match self.notes {
+    /// Queues the invalidations that the log has not recorded by now.
+    fn report_unmatched(&mut self) {
+        let check = match self.is_complete {
             true => ReplayCheck::Added,
             false => ReplayCheck::Unrecorded,
         };
-        while let Some(it) = self.open.pop_front() {
-            self.keep(ReplayInvalidation { check, ..it });
+        while let Some(it) = self.unmatched.pop_front() {
+            self.queue(ReplayInvalidation { check, ..it });
         }
     }
 
-    fn keep(&mut self, invalidation: ReplayInvalidation) {
+    fn queue(&mut self, invalidation: ReplayInvalidation) {
         if self.invalidations.len() >= MAX_INVALIDATIONS {
             self.invalidations.pop_front();
         }
@@ -388,7 +385,7 @@ impl<H: Handler> Default for Replay<H> {
 impl<H> std::fmt::Debug for Replay<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Replay")
-            .field("connections", &self.lanes.len())
+            .field("connections", &self.connections.len())
             .field("books", &self.books.len())
             .finish_non_exhaustive()
     }
@@ -404,7 +401,7 @@ impl<H> ReplayConnection<H> {
     ) -> ReplayStep {
         let text = record.frame.as_slice();
         let before = self.session.messages();
-        let reply = match record.kind {
+        let outcome = match record.kind {
             RecordKind::Opened => self.open(now, books, handler),
             RecordKind::Received => match self.open_at_first(now, books, handler) {
                 CallOutcome::StopFeed => CallOutcome::StopFeed,
@@ -414,14 +411,14 @@ impl<H> ReplayConnection<H> {
             RecordKind::Closed => self.close(now, text, books, handler),
             _ => CallOutcome::Control,
         };
-        self.session.forget_outgoing(now);
+        self.session.drop_outgoing(now);
         ReplayStep {
-            outcome: reply,
+            outcome,
             messages: self.session.messages() - before,
         }
     }
 
-    /// A log that does not say when the connection opened begins with its first message.
+    /// Opens a connection at its first message, if the log does not record when it opened.
     fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
         if self.is_open || self.was_closed {
             return CallOutcome::Control;
@@ -441,7 +438,7 @@ impl<H> ReplayConnection<H> {
         books: &mut Books,
         handler: &mut H,
     ) -> CallOutcome {
-        // One that could not even be made has nothing to close.
+        // The record of a connection that could not be made.
         if !mem::take(&mut self.is_open) {
             return CallOutcome::Control;
         }
@@ -462,7 +459,7 @@ enum Input<'a> {
     Disconnected(&'a Disconnect),
 }
 
-/// A session of any venue.
+/// The session of any venue.
 trait DynSession<H> {
     fn call(
         &mut self,
@@ -471,11 +468,11 @@ trait DynSession<H> {
         books: &mut Books,
         handler: &mut H,
     ) -> CallOutcome;
-    /// There is nobody to send to.
-    fn forget_outgoing(&mut self, now: Nanos);
+    /// Drops the outgoing messages and requests.
+    fn drop_outgoing(&mut self, now: Nanos);
     fn skip_line(&mut self);
     fn stats(&self) -> Stats;
-    /// Of these, the messages: asked for twice a line.
+    /// [`Stats::messages`], which is read twice per line.
     fn messages(&self) -> u64;
 }
 
@@ -495,7 +492,7 @@ impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
         }
     }
 
-    fn forget_outgoing(&mut self, now: Nanos) {
+    fn drop_outgoing(&mut self, now: Nanos) {
         while self.outgoing(now).is_some() {}
         while self.next_request(now).is_some() {}
     }
@@ -513,7 +510,7 @@ impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
     }
 }
 
-/// An invalidation as a log notes it.
+/// The text of a recorded invalidation.
 #[derive(Deserialize)]
 struct RecordedInvalidation {
     book: String,
@@ -534,14 +531,14 @@ struct InvalidationTap(Arc<Invalidations>);
 
 #[derive(Debug, Default)]
 struct Invalidations {
-    /// Whether there is any: it is asked for at each line, and mostly there is none.
+    /// Whether the list has entries. Read at each line, usually false.
     any: AtomicBool,
     list: Mutex<Vec<ReplayInvalidation>>,
 }
 
 impl InvalidationTap {
     fn take(&self) -> Vec<ReplayInvalidation> {
-        // Nothing else is told by it, and the lock orders the list.
+        // The flag orders no other memory; the lock orders the list.
         if !self.0.any.load(Ordering::Relaxed) {
             return Vec::new();
         }
@@ -552,19 +549,19 @@ impl InvalidationTap {
 }
 
 impl Tap for InvalidationTap {
-    fn record(&mut self, passed: &WireRecord<'_>) {
-        let WireEvent::Invalidated(lost) = passed.event else {
+    fn record(&mut self, record: &WireRecord<'_>) {
+        let WireEvent::Invalidated(invalidation) = record.event else {
             return;
         };
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.any.store(true, Ordering::Relaxed);
         list.push(ReplayInvalidation {
             line: 0,
-            at: passed.at.0,
-            connection: passed.connection,
-            market: lost.market.to_owned(),
-            book: lost.book.to_owned(),
-            state: lost.state.as_str().to_owned(),
+            at: record.at.0,
+            connection: record.connection,
+            market: invalidation.market.to_owned(),
+            book: invalidation.book.to_owned(),
+            state: invalidation.state.as_str().to_owned(),
             check: ReplayCheck::Unrecorded,
         });
     }

@@ -1,8 +1,7 @@
-//! Records one behind the other in one buffer, first in first out.
+//! A ring buffer of records with a FIFO order.
 //!
-//! The buffer is allocated once and is a circle: a record is a head of fixed length and its text, and
-//! either may go around the end. So what is held is bounded by bytes, whatever the records' sizes, and
-//! nothing is allocated for a record.
+//! The buffer is allocated once. A record is a head of fixed length and its text, and either may wrap around the end.
+//! The memory is therefore bounded in bytes for records of any size, and no record is allocated.
 
 use ticklot_book::Nanos;
 use ticklot_frame::VenueName;
@@ -10,48 +9,48 @@ use ticklot_frame::VenueName;
 use crate::books::ConnectionId;
 use crate::observe::tap::{RecordKind, WireRecord};
 
-/// What a record costs beside its text, in bytes.
+/// The length of a record without its text, in bytes.
 pub(crate) const HEAD: usize = 18;
 
-/// What is known of a record besides its text.
+/// A record without its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IncidentRecord {
-    /// When it passed, on the session's clock.
+    /// The time on the session's clock.
     pub at: Nanos,
-    /// Over which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// The connection's venue.
     pub venue: VenueName,
-    /// Whether it is a frame, a message or another event.
+    /// Whether it is a received frame, a sent message or another event.
     pub kind: RecordKind,
 }
 
 impl IncidentRecord {
-    pub(crate) fn of(passed: &WireRecord<'_>) -> Self {
+    pub(crate) fn of(record: &WireRecord<'_>) -> Self {
         Self {
-            at: passed.at,
-            connection: passed.connection,
-            venue: passed.venue,
-            kind: passed.event.kind(),
+            at: record.at,
+            connection: record.connection,
+            venue: record.venue,
+            kind: record.event.kind(),
         }
     }
 }
 
-/// The records.
+/// A ring buffer of records.
 #[derive(Debug)]
 pub(crate) struct Ring {
     bytes: Box<[u8]>,
-    /// Where the oldest record begins.
+    /// The start of the oldest record.
     start: usize,
-    /// How many bytes are taken.
+    /// The number of used bytes.
     len: usize,
-    /// The venues of the records: there are few, and a head has the place of its own here.
+    /// The venues of the records. A head contains an index into this list.
     venues: Vec<VenueName>,
 }
 
 impl Ring {
-    /// A ring of so many bytes. The memory is asked for at once, and used as it fills.
+    /// A ring of so many bytes. They are allocated at once, but their pages are used only as the ring fills.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self {
             bytes: vec![0; bytes].into_boxed_slice(),
@@ -61,7 +60,7 @@ impl Ring {
         }
     }
 
-    /// How many bytes are taken, heads included. The flight recorder writes over what is old and does not ask.
+    /// The number of used bytes, with heads.
     #[cfg(any(test, feature = "capture"))]
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -89,13 +88,14 @@ impl Ring {
         packed[8..12].copy_from_slice(&head.connection.0.to_le_bytes());
         packed[12..16].copy_from_slice(&length.to_le_bytes());
         packed[16] = head.kind.code();
-        packed[17] = self.place(head.venue);
+        packed[17] = self.venue_index(head.venue);
         self.append(&packed);
         self.append(text);
         true
     }
 
-    /// Appends a record over the oldest ones. One that is larger than the ring leaves nothing.
+    /// Appends a record, and drops the oldest ones to make room. Returns false, with an empty ring, for a record that
+    /// is larger than the ring.
     pub(crate) fn push_over(&mut self, head: &IncidentRecord, text: &[u8]) -> bool {
         while !self.push(head, text) {
             if self.pop_head().is_none() {
@@ -105,7 +105,7 @@ impl Ring {
         true
     }
 
-    /// Takes the oldest record out, its text into `text`.
+    /// Removes the oldest record, and copies its text into `text`.
     pub(crate) fn pop(&mut self, text: &mut Vec<u8>) -> Option<IncidentRecord> {
         let (head, length) = self.head()?;
         text.clear();
@@ -123,7 +123,7 @@ impl Ring {
         Some(head)
     }
 
-    /// The oldest record's head, and how long its text is.
+    /// The head of the oldest record, and the length of its text.
     fn head(&self) -> Option<(IncidentRecord, usize)> {
         if self.is_empty() {
             return None;
@@ -143,7 +143,7 @@ impl Ring {
         Some((head, word(12) as usize))
     }
 
-    /// The place in the buffer that is `offset` after the start.
+    /// The index in the buffer at `offset` from the start.
     fn at(&self, offset: usize) -> usize {
         let at = self.start + offset;
         if at < self.bytes.len() {
@@ -161,7 +161,7 @@ impl Ring {
         }
     }
 
-    /// There is room for it.
+    /// Appends bytes that fit.
     fn append(&mut self, from: &[u8]) {
         let end = self.at(self.len);
         let first = from.len().min(self.bytes.len() - end);
@@ -170,20 +170,21 @@ impl Ring {
         self.len += from.len();
     }
 
-    /// The place of a venue's name; 255 for one too many.
-    fn place(&mut self, venue: VenueName) -> u8 {
+    /// The index of a venue, which is added if it is new. 255, which is no index, for each venue beyond 255.
+    fn venue_index(&mut self, venue: VenueName) -> u8 {
         let known = self.venues.iter().position(|known| *known == venue);
-        let place = known.unwrap_or_else(|| {
-            if self.venues.len() < usize::from(u8::MAX) {
-                self.venues.push(venue);
-            }
-            self.venues.len() - 1
-        });
-        u8::try_from(place).unwrap_or(u8::MAX)
+        let index = known.unwrap_or(self.venues.len());
+        let Ok(index) = u8::try_from(index) else {
+            return u8::MAX;
+        };
+        if known.is_none() && index < u8::MAX {
+            self.venues.push(venue);
+        }
+        index
     }
 }
 
-/// More venues than one process speaks to.
+/// The venue of a record whose index is not in the list.
 const UNKNOWN: VenueName = VenueName("unknown");
 
 #[cfg(test)]
@@ -211,7 +212,7 @@ mod tests {
         records.iter().map(|(_, text)| HEAD + text.len()).sum()
     }
 
-    /// Against a queue of owned records, over many laps.
+    /// Compares the ring with a queue of owned records, over many wrap-arounds.
     #[test]
     fn ring_keeps_newest_records() {
         for capacity in [HEAD, HEAD + 1, 64, 257, 1000] {

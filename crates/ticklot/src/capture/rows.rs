@@ -1,4 +1,4 @@
-//! The state of a book after each message, a row each.
+//! Writes the state of a book after each message as a CSV row.
 
 use std::io::{self, Write};
 
@@ -7,11 +7,17 @@ use ticklot_book::Side;
 use crate::books::Books;
 use crate::event::BookUpdate;
 
-/// Writes one row for each snapshot or delta applied, as comma-separated values: `frame`, `line`, `book`
-/// (the instrument's local name), `bid`, `bid_lots`, `ask`, `ask_lots` (whole ticks and lots; empty when
-/// the side is empty), `bids`, `asks` (levels a side), `crc32`
-/// ([`Book::crc32`](ticklot_book::Book::crc32)), `scope` (empty when the venue has none, `?` when it is
-/// not known) and `market`.
+/// Writes a row of comma-separated values for each applied snapshot or delta.
+///
+/// | column | contents |
+/// |---|---|
+/// | `frame`, `line` | [`BookUpdate::frame`], [`BookUpdate::line`] |
+/// | `book` | local name of the instrument |
+/// | `bid`, `bid_lots`, `ask`, `ask_lots` | best levels in ticks and lots; empty for an empty side |
+/// | `bids`, `asks` | number of levels of each side |
+/// | `crc32` | [`Book::crc32`](ticklot_book::Book::crc32) |
+/// | `scope` | scope of the instrument; empty if the venue has none, `?` if unknown |
+/// | `market` | market of the instrument |
 #[derive(Debug)]
 pub struct BookRows<W> {
     out: W,
@@ -30,7 +36,7 @@ impl<W: Write> BookRows<W> {
         Ok(Self { out })
     }
 
-    /// Writes the row of `update`. A name with a comma, a quote or a line end is quoted (RFC 4180).
+    /// Writes the row of `update`. A name with a comma, a quote or a line break is quoted (RFC 4180).
     ///
     /// # Errors
     /// Writing fails.

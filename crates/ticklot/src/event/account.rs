@@ -7,18 +7,18 @@ use ticklot_frame::{Decimal, TradeSide, UnixMillis};
 
 use crate::books::{ConnectionId, Instrument, OrderId};
 
-/// A balance of the account. A message that lists several leads to one event for each.
+/// A balance of the account. A message with several balances causes one event for each.
 #[derive(Clone, Copy, Debug)]
 pub struct BalanceUpdate<'a> {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// The asset, such as `BTC`.
     pub asset: &'a str,
-    /// All of it.
+    /// The total, with the reserved part.
     pub balance: Decimal<'a>,
-    /// The part that no order reserves.
+    /// The part that is not reserved by orders.
     pub available: Decimal<'a>,
-    /// When the venue says that it sent the message.
+    /// When the message was sent, according to the venue.
     pub sent: Option<UnixMillis>,
     /// When the message was received.
     pub received: Nanos,
@@ -34,7 +34,7 @@ pub enum OrderRef<'a> {
 }
 
 impl OrderRef<'_> {
-    /// The id, to keep. Allocates for a name.
+    /// The owned id. Allocates for a name.
     #[must_use]
     pub fn to_owned_id(self) -> OrderId {
         match self {
@@ -53,39 +53,39 @@ impl fmt::Display for OrderRef<'_> {
     }
 }
 
-/// An order of the account, as it is now.
+/// The current state of an order of the account.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderUpdate<'a> {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
-    /// The instrument that is bought or sold.
+    /// The traded instrument.
     pub instrument: Instrument<'a>,
-    /// The venue's id of it.
+    /// The venue's id of the order.
     pub id: OrderRef<'a>,
     /// Whether it is still open.
     pub is_open: bool,
-    /// `LIMIT`, `MARKET` and others, in the venue's words.
+    /// The type as the venue writes it, such as `LIMIT` or `MARKET`.
     pub kind: Option<&'a str>,
-    /// `NEW`, `PARTIAL_FILLED` and others, in the venue's words.
+    /// The status as the venue writes it, such as `NEW` or `PARTIAL_FILLED`.
     pub status: &'a str,
     /// Buy or sell.
     pub side: TradeSide,
-    /// The limit price.
+    /// The limit price; `None` for an order without a limit.
     pub price: Option<Decimal<'a>>,
     /// The ordered quantity.
     pub quantity: Decimal<'a>,
-    /// The filled quantity, when the venue says it and it fits 64 bits.
+    /// The filled quantity, if the venue sends it and it fits into 64 bits.
     pub filled: Option<Fixed>,
-    /// The amount that it reserves of the account, as the venue's whole number. JayX documents no unit for it: it is neither ticks
-    /// nor lots.
+    /// The amount that the order reserves of the account, as an integer of the venue. JayX documents no unit for it; it
+    /// is neither ticks nor lots.
     pub reserved: Option<i64>,
-    /// The cost of its fills, as the venue's whole number. JayX documents no unit for it either.
+    /// The cost of the fills, as an integer of the venue. JayX documents no unit for it either.
     pub cost: Option<i64>,
-    /// When it was placed.
+    /// When the order was placed.
     pub created: Option<UnixMillis>,
-    /// When it last changed.
+    /// When the order last changed.
     pub modified: Option<UnixMillis>,
-    /// When the venue says that it sent the message.
+    /// When the message was sent, according to the venue.
     pub sent: Option<UnixMillis>,
     /// When the message was received.
     pub received: Nanos,

@@ -1,4 +1,4 @@
-//! The reasons why connections end and requests fail.
+//! The causes of ended connections and failed requests.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,18 +8,18 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestFailure {
-    /// The server answered with this HTTP status.
+    /// The server responded with this HTTP status.
     Status {
         /// The status, such as 429.
         status: u16,
-        /// How long to wait at least, when the server said.
+        /// The `Retry-After` of the server.
         retry_after: Option<Duration>,
-        /// The URL, the status and the start of the response's body, in one printable line.
+        /// The URL, the status and the start of the body, in one printable line.
         text: String,
     },
-    /// No answer was received, or it could not be read.
+    /// No response was received, or it could not be read.
     Transport(String),
-    /// The venue refused it, in these words.
+    /// The venue refused the request with this text.
     Refused(String),
 }
 
@@ -39,56 +39,55 @@ impl StdError for RequestFailure {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Disconnect {
-    /// The server closed it, with a proper close.
+    /// The server sent a close frame.
     Closed {
-        /// The WebSocket close code; 1005 when it gave none.
+        /// The WebSocket close code; 1005 if the frame has none.
         code: u16,
-        /// The server's text; often empty.
+        /// The text of the close frame; often empty.
         reason: String,
     },
-    /// It could not be made, or it broke.
+    /// The connection could not be made, or it failed.
     Failed(Box<dyn StdError + Send + Sync>),
-    /// The server refused the connection for now: with `Retry-After`, or with status 429 or 503.
+    /// The server refused the connection temporarily: with `Retry-After`, or with status 429 or 503.
     Busy {
-        /// How long to wait at least; zero when the server did not say.
+        /// The `Retry-After` of the server; zero if there is none.
         retry_after: Duration,
-        /// The refusal.
+        /// The error of the refused upgrade.
         error: Box<dyn StdError + Send + Sync>,
     },
-    /// It can never be made: the URL or a header is invalid.
+    /// The connection can never be made: the URL or a header is invalid.
     Impossible(Box<dyn StdError + Send + Sync>),
     /// Nothing was received for longer than the venue's silence limit.
     Silent,
-    /// The server sent a binary message; the venues send text.
+    /// The server sent a binary message. Venues send only text.
     Binary,
-    /// The session inside the connection ended.
+    /// The protocol session within the connection ended.
     Ended(EndReason),
-    /// The user ended it.
+    /// The user stopped the connection.
     Stopped,
 }
 
-/// Why a session inside a connection ended.
+/// Why the protocol session within a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// The handshake inside the connection took too long.
+    /// The handshake within the connection took too long.
     HandshakeTimeout,
-    /// A ping of ours had no answer in time.
+    /// The server did not reply to a ping of the client in time.
     PingTimeout,
     /// The server refused the session, with this text.
     Refused(String),
-    /// The server ended the namespace that the subscriptions are in.
+    /// The server closed the Socket.IO namespace of the subscriptions.
     NamespaceClosed,
     /// The server ended the session.
     SessionClosed,
-    /// Another reason, of a venue outside this crate.
+    /// Another reason, from a venue outside this crate.
     Other(String),
 }
 
 impl Disconnect {
-    /// Whether the server answered the upgrade with an HTTP status that speaks against the request itself: none that
-    /// asks for patience (429, 5xx). A driver of the caller's own passes
-    /// [`transport::Error::Refused`](crate::transport::Error::Refused) for it.
+    /// Whether the server refused the upgrade with an HTTP status other than 429 and 5xx, so that the same request will
+    /// fail again. A custom driver passes [`transport::Error::Refused`](crate::transport::Error::Refused) for it.
     #[cfg(feature = "feed")]
     pub(crate) fn is_wrong_request(&self) -> bool {
         let Self::Failed(error) = self else {
@@ -102,7 +101,7 @@ impl Disconnect {
         }
     }
 
-    /// Without the transport no error of it can be recognised.
+    /// Without the feature `feed` there is no transport error to check.
     #[cfg(not(feature = "feed"))]
     pub(crate) fn is_wrong_request(&self) -> bool {
         false

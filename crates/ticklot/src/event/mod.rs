@@ -1,4 +1,4 @@
-//! The events that a strategy receives.
+//! The events that a [`Handler`] receives.
 
 mod account;
 mod disconnect;
@@ -13,17 +13,16 @@ pub use self::account::{BalanceUpdate, OrderRef, OrderUpdate};
 pub use self::disconnect::{Disconnect, EndReason, RequestFailure};
 use crate::books::{BookId, Books, Candle, Cause, ConnectionId, Instrument};
 
-/// A strategy: called on the reading task for everything that happens, with all books at hand.
+/// A strategy: called on the reading task for each event, with access to all books.
 ///
-/// There is no queue between the socket and this call: while it runs, nothing is read. Slow work
-/// belongs elsewhere, behind a queue of the user's choice.
+/// There is no queue between the socket and this call, so no message is read while it runs. Slow work belongs on
+/// another task or thread, behind a queue of your choice.
 ///
-/// Any `FnMut(Event<'_>, &Books) -> ControlFlow<()>` is a handler. Another type that is to be given to a
-/// [`Feed`](crate::Feed) also handles a venue's own messages: see [`OnMessage`](crate::OnMessage).
+/// Any `FnMut(Event<'_>, &Books) -> ControlFlow<()>` is a handler. Another type must also implement
+/// [`OnMessage`](crate::OnMessage), for the venue's own messages, before a [`Feed`](crate::Feed) accepts it.
 pub trait Handler {
-    /// Something happened. [`ControlFlow::Break`] ends the feed, with a proper close of its
-    /// connections; events of the same call that were not delivered yet are dropped, and the books keep
-    /// their state.
+    /// Handles an event. [`ControlFlow::Break`] stops the feed and closes its connections with a close frame. Events of
+    /// the same call that are not delivered yet are dropped; the books keep their state.
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()>;
 }
 
@@ -37,40 +36,40 @@ impl<F: FnMut(Event<'_>, &Books) -> ControlFlow<()>> Handler for F {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Receipt {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
-    /// The number of its frame, from 0.
+    /// The number of the frame on its connection, from 0.
     pub frame: u64,
-    /// When its frame was received.
+    /// When the frame was received.
     pub received: Nanos,
 }
 
-/// Something that happened. No variant is a venue's own.
+/// An event. No variant is specific to a venue.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A connection is open. Its books wait for their first snapshot of this epoch.
     Connected {
-        /// Which one.
+        /// The connection.
         connection: ConnectionId,
         /// The new epoch.
         epoch: Epoch,
     },
     /// The server greeted the client.
     Welcome {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// The server's name for the connection, for its support to find it.
+        /// The server's id of the connection, for support requests.
         client_id: Option<&'a str>,
         /// The server's text.
         message: Option<&'a str>,
     },
-    /// A book's state changed. Delivered in the call to the session that caused it, before the
-    /// [`Event::Book`] of the same message.
+    /// The state of a book changed. Delivered in the call to the session that caused it, before the [`Event::Book`] of
+    /// the same message.
     State(StateChange<'a>),
-    /// A snapshot or a delta was applied to a book. Whether it can be traded on is for
-    /// [`Books::live`] to say. One that makes the book a gap is reported if it changed levels, so that a
-    /// mirror by [`BookUpdate::changes`] stays exact.
+    /// A snapshot or a delta was applied to a book. [`Books::live`] returns whether the book can be traded on. A
+    /// message that makes the book a gap is reported if it changed levels, so that a mirror by [`BookUpdate::changes`]
+    /// stays exact.
     Book(BookUpdate<'a>),
     /// Trades that were not reported before.
     Trades(Trades<'a>),
@@ -80,166 +79,163 @@ pub enum Event<'a> {
     Balance(BalanceUpdate<'a>),
     /// An order of the account was placed, changed, filled or closed.
     Order(OrderUpdate<'a>),
-    /// A price that is not of a book: of an asset outside the venue, or one that the venue computes.
+    /// A price that belongs to no book: that of an external asset, or one that the venue computes.
     ReferencePrice(ReferencePrice<'a>),
     /// The trading status of a venue or an instrument.
     Status(StatusUpdate<'a>),
-    /// The tick or the lot of a book's instrument changed; the book waits for a snapshot in the new unit.
+    /// The tick or the lot of a book's instrument changed. The book waits for a snapshot in the new scale.
     Scale {
-        /// Which book.
+        /// The book.
         book: BookId,
         /// The scale before.
         old: Scale,
         /// The scale from now on.
         new: Scale,
     },
-    /// A new snapshot of a book was requested, or could not be had. The book's state is for
-    /// [`Event::State`].
+    /// A new snapshot of a book was requested, or the request failed. [`Event::State`] reports the state of the book.
     Resync(Resync<'a>),
     /// The venue confirmed a subscription.
     Subscribed {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// The venue's name for it.
+        /// The venue's name for the topic.
         room: &'a str,
     },
     /// The venue confirmed the end of a subscription.
     Unsubscribed {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// The venue's name for it.
+        /// The venue's name for the topic.
         room: &'a str,
     },
-    /// The server's messages show which of the venue's wire protocols it speaks, on a connection whose rules found
-    /// that out ([`jayx::Envelope::Auto`](crate::jayx::Envelope::Auto), say). Reported once, and again when the
-    /// protocol changes.
+    /// The wire protocol of the server was detected, on a connection that supports several
+    /// ([`jayx::Envelope::Auto`](crate::jayx::Envelope::Auto), for example). Reported once, and again when it changes.
     Protocol {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
         /// The protocol's name, such as `plain JSON`.
         protocol: &'a str,
     },
-    /// The venue has not confirmed a subscription in time. It is requested again, and this is reported each time,
-    /// with a patience that doubles, until an [`Event::Subscribed`] or an [`Event::Refused`] names the same room.
-    /// A venue that confirms nothing reports the data that has not arrived, and `Subscribed` when it does.
+    /// The venue has not confirmed a subscription in time. The request is repeated, and this event with it, with a
+    /// timeout that doubles, until an [`Event::Subscribed`] or [`Event::Refused`] for the same topic. For a venue that
+    /// confirms no subscription, the first data counts as the confirmation.
     Unconfirmed {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// The venue's name for it.
+        /// The venue's name for the topic.
         room: &'a str,
-        /// How often it was requested on this connection since it was last confirmed; at least 1.
+        /// The number of requests on this connection since the last confirmation; at least 1.
         attempts: u32,
     },
     /// The venue refused a request.
     Refused {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// The venue's words.
+        /// The venue's error message.
         message: &'a str,
-        /// The venue's name for its most likely subject; none when that cannot be known.
+        /// The venue's name for the topic that the refusal most likely concerns; `None` if it cannot be determined.
         room: Option<&'a str>,
     },
-    /// A ping of ours was answered.
+    /// The server replied to a ping of the client.
     RoundTrip {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// How long it took, from the sending to the answer.
+        /// The time from the ping to the reply.
         time: Duration,
     },
-    /// A line could not be read, or no book can hold it. Books that it may have concerned are gaps, and
-    /// were reported before. It also reports a list item that could not be read in a line that was
-    /// applied without it: a trade next to a book, say, or one of several orders.
+    /// A line could not be parsed or applied. The books that it may concern are gaps, which was reported before. Also
+    /// reported for a list item that could not be parsed in a line that was applied without it, such as a trade next to
+    /// a book or one of several orders.
     BadLine {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// In which frame of it, from 0.
+        /// The number of the frame on its connection, from 0.
         frame: u64,
-        /// Where in the frame, and why.
+        /// The position in the frame, and the cause.
         error: DecodeError,
-        /// The line as it was received: [`DecodeError::offset`] is a place in it. Of a body that was fetched by
-        /// HTTP, all of it.
+        /// The line as received, which [`DecodeError::offset`] refers to. For an HTTP response, the whole body.
         bytes: &'a [u8],
     },
-    /// A message of a kind that this version does not read.
+    /// A message of an unknown kind.
     Unknown {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// The venue's name for its kind.
+        /// The venue's name for the kind.
         kind: &'a str,
-        /// The line as it was received.
+        /// The line as received.
         bytes: &'a [u8],
     },
-    /// The time of [`Feed::tick_every`](crate::Feed::tick_every) has passed once more.
+    /// The interval of [`Feed::tick_every`](crate::Feed::tick_every) has passed.
     Tick {
-        /// Now.
+        /// The current time.
         now: Nanos,
     },
-    /// A connection is gone, or could not be made. Its books are disconnected, which was reported
-    /// before. A feed that is stopped while it waits to connect again reports another one.
+    /// A connection ended, or could not be made. Its books are disconnected, which was reported before. A feed that is
+    /// stopped while it waits to reconnect reports another one.
     Disconnected {
-        /// Which one.
+        /// The connection.
         connection: ConnectionId,
-        /// Why.
+        /// The cause.
         reason: &'a Disconnect,
-        /// How long until the next attempt; none when there will be none.
+        /// The time until the next attempt; `None` for no further attempt.
         retry_in: Option<Duration>,
     },
 }
 
-/// A change of a book's state: one event for each, whatever the cause.
+/// A change of a book's state. Each change causes one event.
 ///
-/// Staleness is reported by the first call to a session of any connection at or after the deadline,
-/// before that call's own work. A change of cause without a change of state, such as a second gap, is
-/// no change.
+/// The first call to a session of any connection at or after the deadline reports a stale book, before it processes its
+/// input. A new cause without a new state, such as a second gap, is not reported.
 #[derive(Clone, Copy, Debug)]
 pub struct StateChange<'a> {
-    /// Which book.
+    /// The book.
     pub book: BookId,
-    /// Its instrument.
+    /// The instrument of the book.
     pub instrument: Instrument<'a>,
     /// The state before.
     pub old: BookState,
-    /// The state now; of a gap, with the expected and the received number.
+    /// The state now. A sequence gap contains the expected and the received number.
     pub new: BookState,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
 }
 
 /// A message that changed a book.
 #[derive(Clone, Copy, Debug)]
 pub struct BookUpdate<'a> {
-    /// Which book.
+    /// The book.
     pub book: BookId,
     /// Whether it was a snapshot or a delta.
     pub kind: UpdateKind,
-    /// The number of the frame on its connection, from 0 and over reconnects; of a log, its line.
+    /// The number of the frame on its connection, from 0, over all reconnects. In the replay of a log without
+    /// connection numbers, the line of the log.
     pub frame: u64,
-    /// The line of the frame, from 0.
+    /// The line within the frame, from 0.
     pub line: u32,
     /// When the frame was received.
     pub received: Nanos,
-    /// The levels that changed: of a snapshot bids, then asks, each best first, and empty when it
-    /// repeated the book; of a delta in its order. A flat book finds those of a snapshot while they
-    /// are iterated over.
+    /// The levels that changed. Those of a snapshot are in order, bids before asks and each side best first, and empty
+    /// if the snapshot repeats the book; those of a delta are in the delta's order. A flat book computes the changes of
+    /// a snapshot during the iteration.
     pub changes: Changes<'a>,
-    /// The last trade, when the message carries one that is on the book's grid.
+    /// The last trade, if the message contains one and its price is a whole number of ticks.
     pub last_trade: Option<LastTrade>,
-    /// When the venue says that it sent the message.
+    /// When the message was sent, according to the venue.
     pub sent: Option<UnixMillis>,
-    /// How it was received.
+    /// How the message was received.
     pub source: Source,
 }
 
-/// What kind of message changed a book.
+/// The kind of message that changed a book.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum UpdateKind {
-    /// It replaced the book. Deltas that had waited for it are applied with it.
+    /// It replaced the book. Buffered deltas are applied with it.
     #[default]
     Snapshot,
-    /// It changed some levels.
+    /// It changed individual levels.
     Delta,
 }
 
@@ -256,12 +252,12 @@ pub enum Source {
     Request,
 }
 
-/// What is known of a book's last trade.
+/// The last trade of a book's instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct LastTrade {
-    /// Its price.
+    /// The price.
     pub ticks: Ticks,
     /// The taker's side.
     pub side: Option<TradeSide>,
@@ -270,18 +266,18 @@ pub struct LastTrade {
 /// New trades of an instrument.
 #[derive(Clone, Copy, Debug)]
 pub struct Trades<'a> {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// The traded instrument.
     pub instrument: Instrument<'a>,
     /// The instrument's book, where the feed has one.
     pub book: Option<BookId>,
-    /// What the ticks and lots of these trades are worth: those of the book, unless a trade is off its
-    /// grid, as fills of an automated market maker are.
+    /// The scale of these trades: that of the book, unless a price is not a whole number of its ticks, as for fills of
+    /// an automated market maker.
     pub scale: Scale,
-    /// Oldest first. Each is reported once, though the venue may list it again.
+    /// The trades, oldest first. Each is reported once, even if the venue repeats it.
     pub trades: &'a [Trade],
-    /// When the venue says that it sent the message.
+    /// When the message was sent, according to the venue.
     pub sent: Option<UnixMillis>,
     /// When the message was received.
     pub received: Nanos,
@@ -290,30 +286,30 @@ pub struct Trades<'a> {
 /// A candle of an instrument and an interval.
 #[derive(Clone, Copy, Debug)]
 pub struct CandleUpdate<'a> {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// The instrument.
     pub instrument: Instrument<'a>,
-    /// The length of a candle, in the venue's words.
+    /// The length of a candle, as the venue writes it.
     pub interval: &'a str,
-    /// What a tick and a lot of it are worth.
+    /// The size of a tick and a lot of the candle.
     pub scale: Scale,
-    /// The candle as it is now.
+    /// The current candle.
     pub candle: Candle,
     /// When the message was received.
     pub received: Nanos,
 }
 
-/// A price that is not of a book.
+/// A price that belongs to no book.
 #[derive(Clone, Copy, Debug)]
 pub struct ReferencePrice<'a> {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
     /// The asset or the outcome.
     pub instrument: Instrument<'a>,
     /// The price.
     pub price: Decimal<'a>,
-    /// When the venue says that it sent the message.
+    /// When the message was sent, according to the venue.
     pub sent: Option<UnixMillis>,
     /// When the message was received.
     pub received: Nanos,
@@ -322,19 +318,19 @@ pub struct ReferencePrice<'a> {
 /// The trading status of a venue, or of one of its instruments.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusUpdate<'a> {
-    /// On which connection.
+    /// The connection.
     pub connection: ConnectionId,
-    /// The instrument; none when it is the whole venue's.
+    /// The instrument; `None` for the whole venue.
     pub instrument: Option<Instrument<'a>>,
     /// The instrument's book, where the feed has one.
     pub book: Option<BookId>,
     /// The status.
     pub status: TradingStatus,
-    /// The venue's word for it.
+    /// The status as the venue writes it.
     pub text: &'a str,
 }
 
-/// Whether a venue takes orders.
+/// The orders that a venue accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -343,21 +339,21 @@ pub struct StatusUpdate<'a> {
 pub enum TradingStatus {
     /// All orders.
     Online,
-    /// Orders that rest only.
+    /// Only orders that rest in the book.
     PostOnly,
-    /// Limit orders only.
+    /// Only limit orders.
     LimitOnly,
-    /// Orders that reduce a position only.
+    /// Only orders that reduce a position.
     ReduceOnly,
-    /// Cancellations only.
+    /// Only cancellations.
     CancelOnly,
     /// None: trading is interrupted.
     Halted,
-    /// None: the venue is down for work.
+    /// None: the venue is under maintenance.
     Maintenance,
-    /// The instrument is not traded any more.
+    /// None: the instrument is no longer traded.
     Delisted,
-    /// A word that this version does not know.
+    /// A status that this version does not know.
     Other,
 }
 
@@ -380,13 +376,13 @@ impl TradingStatus {
     }
 }
 
-/// A step of a book's resynchronisation: a new snapshot that is requested without a new connection.
+/// A step of a book's resynchronisation, which requests a new snapshot without a new connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Resync<'a> {
-    /// Which book.
+    /// The book.
     pub book: BookId,
-    /// How many snapshots were requested since the book was last repaired, this one included; 0 when the
-    /// venue has no request for one.
+    /// The number of snapshot requests since the book was last repaired, with this one; 0 if the venue supports no such
+    /// request.
     pub attempt: u32,
     /// The step.
     pub step: ResyncStep<'a>,
@@ -396,17 +392,17 @@ pub struct Resync<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ResyncStep<'a> {
-    /// The venue's rules requested a snapshot, or queued the request under the rate limit.
+    /// A snapshot was requested, or the request is queued under the rate limit.
     Requested,
     /// No snapshot repaired the book in time. Another one is requested at once.
     TimedOut,
     /// The request failed.
     Failed {
-        /// Why.
+        /// The cause.
         error: &'a RequestFailure,
-        /// How long until the next one.
+        /// The time until the next request.
         retry_in: Duration,
     },
-    /// The venue has no request for a snapshot: the book's next regular snapshot repairs it.
+    /// The venue supports no snapshot request. The next regular snapshot repairs the book.
     Unsupported,
 }

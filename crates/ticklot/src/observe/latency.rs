@@ -25,8 +25,8 @@ const LONGEST: u64 = 60_000_000_000;
 /// The significant digits of the histograms: two limit the error to 1 %.
 const DIGITS: u8 = 2;
 
-/// The latencies of one connection's books: a histogram per stage, from 1 ns to one minute with an error of at most 1 %.
-/// Longer times are recorded as one minute. About 180 kB, allocated at once.
+/// The latencies of one connection's books: a histogram per stage, from 1 ns to one minute with an error of at most 1
+/// %. Longer times are recorded as one minute. About 180 kB, allocated at once.
 #[derive(Clone, Debug)]
 pub struct Latency {
     stages: [Histogram<u64>; Stage::ALL.len()],

@@ -6,8 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// From the read of the socket to the start of the line's processing. The line waits for the earlier frames and lines
-    /// of the same read, and for the handler's calls for them.
+    /// From the read of the socket to the start of the line's processing. The line waits for the earlier frames and
+    /// lines of the same read, and for the handler's calls for them.
     Wait,
     /// From the start of the line's processing to its decoded message.
     Decode,

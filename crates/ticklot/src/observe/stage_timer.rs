@@ -64,8 +64,8 @@ mod on {
             }
         }
 
-        /// Records the end of a handler's call, which is the start of the next line. For a book update, `book_of` is the
-        /// book's connection, and the stages are added to its histograms.
+        /// Records the end of a handler's call, which is the start of the next line. For a book update, `book_of` is
+        /// the book's connection, and the stages are added to its histograms.
         #[inline]
         pub(crate) fn handled(&mut self, book_of: Option<ConnectionId>, books: &mut Books) {
             let Some(clock) = self.clock else { return };

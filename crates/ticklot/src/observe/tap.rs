@@ -18,8 +18,8 @@ use crate::event::Disconnect;
 
 /// Receives the records of a session.
 ///
-/// A tap runs on the reading task, between the socket and the handler, so slow work belongs on another thread. A tap of a
-/// [`Feed`](crate::Feed) is cloned for each connection; the clones share their state.
+/// A tap runs on the reading task, between the socket and the handler, so slow work belongs on another thread. A tap of
+/// a [`Feed`](crate::Feed) is cloned for each connection; the clones share their state.
 ///
 /// ```
 /// use ticklot::observe::{Tap, WireEvent, WireRecord};
@@ -172,8 +172,8 @@ impl<'a> WireEvent<'a> {
         }
     }
 
-    /// The text in a log: a message unchanged, the reason of a close, an invalidation as a JSON object. A text that does
-    /// not exist yet is written into `scratch`.
+    /// The text in a log: a message unchanged, the reason of a close, an invalidation as a JSON object. A text that
+    /// does not exist yet is written into `scratch`.
     pub fn text<'b>(&self, scratch: &'b mut Vec<u8>) -> &'b [u8]
     where
         'a: 'b,

@@ -5,9 +5,10 @@ use std::time::Duration;
 /// When and how often to reconnect.
 ///
 /// The wait before attempt `n` (from 0) is drawn uniformly from [`MIN_WAIT`](Self::MIN_WAIT) to `min(base * 2^n, cap)`
-/// (full jitter), so that many clients do not reconnect at once. No wait is shorter than `MIN_WAIT`. `n` restarts from 0
-/// after a healthy connection: one that delivered something requested and stayed open for `proven_after`, or that stayed
-/// open for `good_after`. The waits therefore also grow for a server that accepts connections and closes them at once.
+/// (full jitter), so that many clients do not reconnect at once. No wait is shorter than `MIN_WAIT`. `n` restarts from
+/// 0 after a healthy connection: one that delivered something requested and stayed open for `proven_after`, or that
+/// stayed open for `good_after`. The waits therefore also grow for a server that accepts connections and closes them at
+/// once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,8 +25,8 @@ pub struct Reconnect {
     pub base: Duration,
     /// The longest wait; at least `MIN_WAIT`. Default: 30 s.
     pub cap: Duration,
-    /// The longest `Retry-After` of a server that is respected. The drawn wait is added to it, so that clients that were
-    /// refused together do not return together. Default: 5 min.
+    /// The longest `Retry-After` of a server that is respected. The drawn wait is added to it, so that clients that
+    /// were refused together do not return together. Default: 5 min.
     pub max_retry_after: Duration,
     /// How long a connection that delivered nothing must stay open to be healthy. Default: 30 s.
     pub good_after: Duration,

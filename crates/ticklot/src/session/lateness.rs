@@ -1,21 +1,21 @@
 //! How late the messages of a server are, by the server's clock.
 //!
-//! The local clock and the server's share no zero, only approximately their rate. Each message is therefore compared with
-//! the fastest message of its connection: `offset = received - sent` is smallest for that one, and the excess of another
-//! message is the time for which it was delayed. A delay makes a book older, never younger.
+//! The local clock and the server's share no zero, only approximately their rate. Each message is therefore compared
+//! with the fastest message of its connection: `offset = received - sent` is smallest for that one, and the excess of
+//! another message is the time for which it was delayed. A delay makes a book older, never younger.
 //!
 //! A server's clock may be set. A step forward reduces the offset, which becomes the new minimum. A step backward makes
-//! later messages seem late. But the messages of a connection arrive in the order in which they were sent, so a send time
-//! before its predecessor's proves the step, and the comparison starts again. The minimum also grows slowly with time,
-//! since no two clocks have exactly the same rate.
+//! later messages seem late. But the messages of a connection arrive in the order in which they were sent, so a send
+//! time before its predecessor's proves the step, and the comparison starts again. The minimum also grows slowly with
+//! time, since no two clocks have exactly the same rate.
 
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 use ticklot_frame::UnixMillis;
 
-/// How far a send time may be before the newest one without proving a step of the clock, in nanoseconds: the clocks of a
-/// venue's engines differ.
+/// How far a send time may be before the newest one without proving a step of the clock, in nanoseconds: the clocks of
+/// a venue's engines differ.
 const TOLERANCE: i64 = 1_000_000_000;
 
 /// The rates of the clocks differ by less than one part in this many.
@@ -113,7 +113,8 @@ mod tests {
     /// The server's clock is an hour and a half ahead, in milliseconds.
     const SKEW: i64 = 5_400_000;
 
-    /// The age in seconds of a message that was received at `received` seconds and sent at `sent` by the server's clock.
+    /// The age in seconds of a message that was received at `received` seconds and sent at `sent` by the server's
+    /// clock.
     fn age(lateness: &mut Lateness, received: u64, sent: u64) -> u64 {
         let sent = i64::try_from(sent * 1000).unwrap() + SKEW;
         let received = Nanos(received * SECOND);

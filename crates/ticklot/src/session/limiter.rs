@@ -49,7 +49,8 @@ impl Limiter {
         }
     }
 
-    /// The earliest time for the next message: now or later. Messages other than pings leave one slot of the window free.
+    /// The earliest time for the next message: now or later. Messages other than pings leave one slot of the window
+    /// free.
     pub(crate) fn next(&self, now: Nanos, ping: bool) -> Nanos {
         let slots = self.limit.messages as usize;
         let slots = if ping { slots } else { (slots - 1).max(1) };

@@ -1,7 +1,8 @@
 //! The lifecycle of one connection as a pure state machine: `(input, now) -> outputs`.
 //!
-//! It has no socket and no timer, and its random numbers come from a seed. A driver (the feed, a replay or a test) passes
-//! in each input with its time and carries out the outputs. Live feeds, replay, simulation and tests run the same code.
+//! It has no socket and no timer, and its random numbers come from a seed. A driver (the feed, a replay or a test)
+//! passes in each input with its time and carries out the outputs. Live feeds, replay, simulation and tests run the
+//! same code.
 //!
 //! ```text
 //!            opened                       disconnected
@@ -64,9 +65,9 @@ pub struct Options {
     /// for histograms (at most another quarter). The lowest value of the feed's connections applies.
     ///
     /// A book that does not fit stays empty, and a book whose growth does not fit becomes a gap; [`Event::BadLine`]
-    /// reports both. A command for a topic that does not fit is refused ([`Event::Refused`]). Latencies whose histograms
-    /// do not fit are not measured. The topics that a connection is configured with are charged, but never refused.
-    /// Default: 256 MiB.
+    /// reports both. A command for a topic that does not fit is refused ([`Event::Refused`]). Latencies whose
+    /// histograms do not fit are not measured. The topics that a connection is configured with are charged, but never
+    /// refused. Default: 256 MiB.
     pub max_memory: usize,
     /// The seed of the jitter. With a seed, the waits of a session depend only on the seed and its [`ConnectionId`].
     /// Default: `None`; each session draws a seed from the operating system, so that connections and processes do not
@@ -363,11 +364,11 @@ impl<V: Venue> Session<V> {
             epoch: self.epoch,
         };
         handler.on_event(event, books)?;
-        let reply = self.with_context((now, now, now), books, handler, |venue, context, _| {
+        let outcome = self.with_context((now, now, now), books, handler, |venue, context| {
             venue.opened(context);
             CallOutcome::Data
         });
-        match reply {
+        match outcome {
             CallOutcome::StopFeed => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
@@ -387,8 +388,8 @@ impl<V: Venue> Session<V> {
     }
 
     /// Like [`Session::frame`], for a message that was read from its socket at `received` and then waited until `now`,
-    /// for example behind other messages of the same read. The book's time is `received`: the book becomes stale at once
-    /// if that is longer ago than its limit.
+    /// for example behind other messages of the same read. The book's time is `received`: the book becomes stale at
+    /// once if that is longer ago than its limit.
     #[must_use]
     pub fn frame_received<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -401,9 +402,9 @@ impl<V: Venue> Session<V> {
         self.frame_as_of(frame, (received, received, now), books, handler)
     }
 
-    /// Like [`Session::frame_received`], for a message that may have waited in the kernel before it was read. The times,
-    /// in ascending order: the earliest possible arrival, the read from the socket, and now. The first is the book's
-    /// time; events carry the second.
+    /// Like [`Session::frame_received`], for a message that may have waited in the kernel before it was read. The
+    /// times, in ascending order: the earliest possible arrival, the read from the socket, and now. The first is the
+    /// book's time; events carry the second.
     #[must_use]
     pub fn frame_as_of<H: OnMessage<V> + ?Sized>(
         &mut self,
@@ -429,7 +430,8 @@ impl<V: Venue> Session<V> {
             books.mark_alive(self.slot, self.lateness.as_of(as_of), now);
         }
         let times = (as_of, received, now);
-        let reply = self.with_context(times, books, handler, |venue, context, max_frame| {
+        let max_frame = self.options.max_frame;
+        let outcome = self.with_context(times, books, handler, |venue, context| {
             if frame.trim_ascii_start().is_empty() {
                 return CallOutcome::Data;
             }
@@ -442,13 +444,13 @@ impl<V: Venue> Session<V> {
         if frame.len() > LONG_FRAME {
             self.charge_or_free_buffers(frame.len(), books);
         }
-        if reply != CallOutcome::Control || self.options.count_control {
+        if outcome != CallOutcome::Control || self.options.count_control {
             self.frames += 1;
             self.stats.frames += 1;
             self.stats.bytes += frame.len() as u64;
         }
         self.publish();
-        reply
+        outcome
     }
 
     /// Charges the buffers that a long frame left with the decoder, or frees them if the memory budget has no room.
@@ -483,7 +485,7 @@ impl<V: Venue> Session<V> {
             return CallOutcome::StopFeed;
         }
         self.may_send = true;
-        self.with_context((now, now, now), books, handler, |venue, context, _| {
+        self.with_context((now, now, now), books, handler, |venue, context| {
             venue.command(command, context)
         })
     }
@@ -506,7 +508,7 @@ impl<V: Venue> Session<V> {
             return CallOutcome::Data;
         }
         self.may_send = true;
-        self.with_context((now, now, now), books, handler, |venue, context, _| {
+        self.with_context((now, now, now), books, handler, |venue, context| {
             context.request_snapshot(book);
             CallOutcome::from(context.resync_by_user(venue, book))
         })
@@ -521,8 +523,8 @@ impl<V: Venue> Session<V> {
         self.venue.next_request(now)
     }
 
-    /// Processes the body of an HTTP response, or the failure of the request. `request` is `None` for a body from a log,
-    /// which does not record the request. Without an open connection the body is dropped.
+    /// Processes the body of an HTTP response, or the failure of the request. `request` is `None` for a body from a
+    /// log, which does not record the request. Without an open connection the body is dropped.
     pub fn response<H: OnMessage<V> + ?Sized>(
         &mut self,
         request: Option<RequestId>,
@@ -541,7 +543,7 @@ impl<V: Venue> Session<V> {
             self.emit(now, WireEvent::Fetched(body));
         }
         self.may_send = true;
-        self.with_context((now, now, now), books, handler, |venue, context, _| {
+        self.with_context((now, now, now), books, handler, |venue, context| {
             venue.response(request, body, context)
         })
     }
@@ -553,7 +555,7 @@ impl<V: Venue> Session<V> {
         (as_of, received, now): (Nanos, Nanos, Nanos),
         books: &mut Books,
         handler: &mut H,
-        work: impl FnOnce(&mut V, &mut Context<'_, H>, usize) -> CallOutcome,
+        work: impl FnOnce(&mut V, &mut Context<'_, H>) -> CallOutcome,
     ) -> CallOutcome {
         let mut context = Context {
             connection: self.id,
@@ -576,11 +578,11 @@ impl<V: Venue> Session<V> {
             timer: self.stage_clock.start(received, now),
             handler,
         };
-        let mut reply = work(&mut self.venue, &mut context, self.options.max_frame);
-        if reply != CallOutcome::StopFeed && context.run_resyncs(&mut self.venue).is_break() {
-            reply = CallOutcome::StopFeed;
+        let mut outcome = work(&mut self.venue, &mut context);
+        if outcome != CallOutcome::StopFeed && context.run_resyncs(&mut self.venue).is_break() {
+            outcome = CallOutcome::StopFeed;
         }
-        if reply == CallOutcome::StopFeed {
+        if outcome == CallOutcome::StopFeed {
             context.books.drop_changes();
         }
         self.is_proven |= context.is_proven;
@@ -595,7 +597,7 @@ impl<V: Venue> Session<V> {
         }
         // The call may have queued an earlier deadline.
         self.stale_due = books.stale_due();
-        reply
+        outcome
     }
 
     /// Drops the queued messages: a scratch session sends none.
@@ -654,7 +656,7 @@ impl<V: Venue> Session<V> {
             return None;
         }
         self.may_send = true;
-        match self.with_context((now, now, now), books, handler, |venue, context, _| {
+        match self.with_context((now, now, now), books, handler, |venue, context| {
             // `with_context` runs the due resynchronisations.
             match venue_is_due {
                 true => venue.timeout(context),
@@ -680,8 +682,8 @@ impl<V: Venue> Session<V> {
         flow
     }
 
-    /// Records that the connection ended or could not be made. Its books are disconnected, and [`Session::next`] returns
-    /// whether and when to try again.
+    /// Records that the connection ended or could not be made. Its books are disconnected, and [`Session::next`]
+    /// returns whether and when to try again.
     pub fn disconnected<H: OnMessage<V> + ?Sized>(
         &mut self,
         now: Nanos,

@@ -13,10 +13,10 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// When to request a new snapshot of a book that is a gap, without a new connection.
 ///
-/// The first request is made at once. Until the book is repaired, the request is repeated after a wait that doubles from
-/// `snapshot_timeout` to `cap`. Up to half of each wait is added at random, so that many books and many clients do not
-/// send their requests together. After a failure with HTTP's `Retry-After`, the connection requests no snapshot of any
-/// book for that time, at most ten minutes, not even after a reconnect.
+/// The first request is made at once. Until the book is repaired, the request is repeated after a wait that doubles
+/// from `snapshot_timeout` to `cap`. Up to half of each wait is added at random, so that many books and many clients do
+/// not send their requests together. After a failure with HTTP's `Retry-After`, the connection requests no snapshot of
+/// any book for that time, at most ten minutes, not even after a reconnect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResyncPolicy {
@@ -75,7 +75,8 @@ pub(crate) enum Due {
 }
 
 impl Resyncs {
-    /// Adds a book that needs a snapshot, with its first request due now. A book that is waiting already keeps its time.
+    /// Adds a book that needs a snapshot, with its first request due now. A book that is waiting already keeps its
+    /// time.
     pub(crate) fn add(&mut self, book: BookId, now: Nanos) {
         if !self.books.contains_key(&book) {
             self.set(book, now, 0, false);

@@ -273,7 +273,8 @@ impl Tap for Flying {
 
 fn rules(bytes: usize, every: u64, most: u32) -> FlightOptions {
     let mut rules = FlightOptions::default();
-    (rules.bytes, rules.every, rules.most) = (bytes, Duration::from_secs(every), most);
+    rules.bytes = bytes;
+    (rules.min_interval, rules.max_incidents) = (Duration::from_secs(every), most);
     rules
 }
 
