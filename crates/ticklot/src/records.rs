@@ -25,7 +25,7 @@ use serde::ser::{SerializeMap, Serializer};
 use ticklot_book::{BookRef, Changes, Fixed, Nanos, Scale, Side};
 use ticklot_frame::{Trade, TradeSide, UnixMillis, VenueName};
 
-use crate::books::{BookId, Books, ConnectionId, Instrument};
+use crate::books::{BookId, Books, ConnectionId, Instrument, nanos};
 use crate::event::{
     BalanceUpdate, BookUpdate, CandleUpdate, Event, LastTrade, OrderRef, OrderUpdate,
     ReferencePrice, Resync, ResyncStep, StateChange, StatusUpdate, Trades,
@@ -463,9 +463,4 @@ impl LastTradeRecord {
             side: last.side,
         }
     }
-}
-
-/// A duration in nanoseconds, saturating.
-fn nanos(length: Duration) -> u64 {
-    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -506,7 +506,7 @@ impl Books {
 }
 
 /// A duration in nanoseconds, saturating.
-fn nanos(length: Duration) -> u64 {
+pub(crate) fn nanos(length: Duration) -> u64 {
     u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -214,6 +214,10 @@ impl MissingRecords {
         let Some(more) = more else { return };
         missing.get_or_insert(Self { count: 0, ..more }).count += more.count;
     }
+
+    fn add_one(missing: &mut Option<Self>, since: Nanos) {
+        Self::add(missing, Some(Self { since, count: 1 }));
+    }
 }
 
 impl Queue {
@@ -256,8 +260,7 @@ impl Queue {
             return;
         }
         state.recorded.dropped += 1;
-        let (since, count) = (head.at, 1);
-        MissingRecords::add(&mut state.dropped, Some(MissingRecords { since, count }));
+        MissingRecords::add_one(&mut state.dropped, head.at);
     }
 
     /// Swaps the ring for the empty `batch`, after [`FLUSH`] at the latest. Returns the records that were dropped after
@@ -414,14 +417,14 @@ impl WriterTask {
     }
 
     fn put(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
-        let (since, count) = (head.at, 1);
+        let at = head.at;
         let head = head.line_header(self.unix_zero);
         if self.files.is_full(head.recv_ns) {
             self.files.end()?;
             self.mark_flushed();
         }
         self.write_missing()?;
-        MissingRecords::add(&mut self.unflushed, Some(MissingRecords { since, count }));
+        MissingRecords::add_one(&mut self.unflushed, at);
         self.lines += 1;
         self.frames += u64::from(head.kind == RecordKind::Received);
         self.write_line(&head, text)
@@ -470,8 +473,7 @@ impl WriterTask {
         let mut all = self.unflushed_missing.take();
         let mut dropped = self.unflushed.take();
         while let Some(head) = self.batch.pop(&mut self.text) {
-            let (since, count) = (head.at, 1);
-            MissingRecords::add(&mut dropped, Some(MissingRecords { since, count }));
+            MissingRecords::add_one(&mut dropped, head.at);
         }
         (self.lines, self.frames) = (0, 0);
         MissingRecords::add(&mut all, dropped);

@@ -17,7 +17,7 @@ use hdrhistogram::{CreationError, Histogram};
 use ticklot_frame::VenueName;
 
 use super::stage::Stage;
-use crate::books::{ConnectionId, Reservation};
+use crate::books::{ConnectionId, Reservation, nanos};
 
 /// The longest latency of the histograms, in nanoseconds: one minute. Longer ones are recorded as this.
 const LONGEST: u64 = 60_000_000_000;
@@ -88,8 +88,7 @@ impl Latency {
     }
 
     fn record(&mut self, stage: Stage, time: Duration) {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.stages[stage as usize].saturating_record(nanos);
+        self.stages[stage as usize].saturating_record(nanos(time));
     }
 }
 

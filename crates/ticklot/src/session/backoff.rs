@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::books::nanos;
+
 /// When and how often to reconnect.
 ///
 /// The wait before attempt `n` (from 0) is drawn uniformly from [`MIN_WAIT`](Self::MIN_WAIT) to `min(base * 2^n, cap)`
@@ -82,7 +84,6 @@ impl Reconnect {
             n,
             self.cap.max(Self::MIN_WAIT),
         );
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(if self.jitter {
             random.u64(nanos(Self::MIN_WAIT)..=nanos(limit))
         } else {

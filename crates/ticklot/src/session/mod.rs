@@ -115,7 +115,7 @@ pub enum NextAction {
     Done,
 }
 
-/// The venue, the state and the counts of one connection.
+/// The venue, the state and the counts of one connection. `examples/own_socket.rs` runs one over its own socket.
 #[derive(Debug)]
 pub struct Session<V> {
     venue: V,
