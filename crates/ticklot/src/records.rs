@@ -18,7 +18,6 @@
 //! ```
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};

@@ -215,6 +215,10 @@ mod tests {
         }
     }
 
+    fn newest_first(trades: &[Trade]) -> Vec<Trade> {
+        trades.iter().rev().copied().collect()
+    }
+
     #[test]
     fn sliding_list_reports_each_once() {
         let mut random = fastrand::Rng::with_seed(5);
@@ -233,12 +237,8 @@ mod tests {
             while end < all.len() {
                 // Advance by less than a window, so that the lists overlap by at least one trade.
                 end = (end + random.usize(0..window.max(2))).min(all.len());
-                let list: Vec<Trade> = all[end.saturating_sub(window)..end]
-                    .iter()
-                    .rev()
-                    .copied()
-                    .collect();
-                reported.extend_from_slice(take(&mut trades, &list));
+                let list = &all[end.saturating_sub(window)..end];
+                reported.extend_from_slice(take(&mut trades, &newest_first(list)));
             }
             // A new trade is missed if it enters the window while an equal one leaves it. But no trade is reported
             // twice or out of order.
@@ -263,12 +263,8 @@ mod tests {
         let mut trades = Book::default();
         let mut reported = Vec::new();
         for end in (0..=200_usize).step_by(7).chain([200, 200]) {
-            let list: Vec<Trade> = all[end.saturating_sub(20)..end]
-                .iter()
-                .rev()
-                .copied()
-                .collect();
-            reported.extend_from_slice(take(&mut trades, &list));
+            let list = &all[end.saturating_sub(20)..end];
+            reported.extend_from_slice(take(&mut trades, &newest_first(list)));
         }
         assert_eq!(reported, all);
     }

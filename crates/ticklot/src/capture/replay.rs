@@ -128,8 +128,12 @@ impl ReplayCheck {
 
 /// A connection of the log.
 struct ReplayConnection<H> {
-    connection: ConnectionId,
+    state: ConnectionState,
     session: Box<dyn DynSession<H>>,
+}
+
+struct ConnectionState {
+    id: ConnectionId,
     /// Whether frames are numbered by the lines of the log.
     by_lines: bool,
     is_open: bool,
@@ -210,11 +214,13 @@ impl<H: Handler> Replay<H> {
             (0..self.skipped).for_each(|_| session.skip_frame());
         }
         self.connections.push(ReplayConnection {
-            connection,
+            state: ConnectionState {
+                id: connection,
+                by_lines,
+                is_open: false,
+                was_closed: false,
+            },
             session: Box::new(session),
-            by_lines,
-            is_open: false,
-            was_closed: false,
         });
         Ok(())
     }
@@ -246,7 +252,10 @@ impl<H: Handler> Replay<H> {
                 self.expire(record, handler);
                 nothing
             }
-            _ => self.connections[index].apply(record, self.now, &mut self.books, handler),
+            _ => {
+                let ReplayConnection { state, session } = &mut self.connections[index];
+                session.apply(record, state, self.now, &mut self.books, handler)
+            }
         };
         self.collect(record.line);
         if record.kind == RecordKind::Invalidated {
@@ -261,7 +270,7 @@ impl<H: Handler> Replay<H> {
     pub fn skip_line(&mut self, error: &LogError, handler: &mut H) {
         self.report_unmatched();
         self.skipped += 1;
-        for it in self.connections.iter_mut().filter(|it| it.by_lines) {
+        for it in self.connections.iter_mut().filter(|it| it.state.by_lines) {
             it.session.skip_line();
         }
         let is_end = error.is_cut() && error.is_fatal();
@@ -272,12 +281,11 @@ impl<H: Handler> Replay<H> {
 
     /// Makes the books of a connection, or of all connections, gaps until their next snapshots.
     fn mark_records_missing(&mut self, of: Option<ConnectionId>, line: u64, handler: &mut H) {
-        for it in &mut self.connections {
-            if of.is_none_or(|of| it.connection == of) {
-                self.books.mark_records_missing(it.connection, self.now);
-                // The record of its reopening may be missing.
-                it.was_closed = false;
-            }
+        let states = self.connections.iter_mut().map(|it| &mut it.state);
+        for state in states.filter(|it| of.is_none_or(|of| it.id == of)) {
+            self.books.mark_records_missing(state.id, self.now);
+            // The record of its reopening may be missing.
+            state.was_closed = false;
         }
         // A break of the handler is returned for messages only.
         let _ = report_state_changes(self.now, &mut self.books, handler, &mut self.taps, None);
@@ -303,13 +311,13 @@ impl<H: Handler> Replay<H> {
     /// The counts of each connection.
     pub fn stats(&self) -> impl Iterator<Item = (ConnectionId, Stats)> {
         let all = self.connections.iter();
-        all.map(|it| (it.connection, it.session.stats()))
+        all.map(|it| (it.state.id, it.session.stats()))
     }
 
     fn index_of(&self, record: &Record) -> Option<usize> {
         let connection = record.connection.unwrap_or_default();
         let mut all = self.connections.iter();
-        all.position(|it| it.connection == connection)
+        all.position(|it| it.state.id == connection)
     }
 
     /// Marks the books of the record's connection as stale that had no update for the recorded limit.
@@ -391,110 +399,62 @@ impl<H> std::fmt::Debug for Replay<H> {
     }
 }
 
-impl<H> ReplayConnection<H> {
+/// The session of any venue.
+trait DynSession<H> {
+    /// Replays a record. Outgoing messages and requests are dropped.
     fn apply(
         &mut self,
         record: &Record,
+        state: &mut ConnectionState,
+        now: Nanos,
+        books: &mut Books,
+        handler: &mut H,
+    ) -> ReplayStep;
+    fn skip_line(&mut self);
+    fn stats(&self) -> Stats;
+}
+
+impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
+    fn apply(
+        &mut self,
+        record: &Record,
+        state: &mut ConnectionState,
         now: Nanos,
         books: &mut Books,
         handler: &mut H,
     ) -> ReplayStep {
-        let text = record.frame.as_slice();
-        let before = self.session.messages();
-        let outcome = match record.kind {
-            RecordKind::Opened => self.open(now, books, handler),
-            RecordKind::Received => match self.open_at_first(now, books, handler) {
-                CallOutcome::StopFeed => CallOutcome::StopFeed,
-                _ => self.session.call(Input::Frame(text), now, books, handler),
-            },
-            RecordKind::Fetched => self.session.call(Input::Body(text), now, books, handler),
-            RecordKind::Closed => self.close(now, text, books, handler),
-            _ => CallOutcome::Control,
+        let before = Self::stats(self).messages;
+        let mut outcome = CallOutcome::Control;
+        let opens = match record.kind {
+            RecordKind::Opened => true,
+            // The log does not record when its first connection opened.
+            RecordKind::Received => !state.is_open && !state.was_closed,
+            _ => false,
         };
-        self.session.drop_outgoing(now);
-        ReplayStep {
-            outcome,
-            messages: self.session.messages() - before,
+        if opens {
+            state.is_open = true;
+            outcome = self.opened(now, books, handler).into();
         }
-    }
-
-    /// Opens a connection at its first message, if the log does not record when it opened.
-    fn open_at_first(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
-        if self.is_open || self.was_closed {
-            return CallOutcome::Control;
-        }
-        self.open(now, books, handler)
-    }
-
-    fn open(&mut self, now: Nanos, books: &mut Books, handler: &mut H) -> CallOutcome {
-        self.is_open = true;
-        self.session.call(Input::Opened, now, books, handler)
-    }
-
-    fn close(
-        &mut self,
-        now: Nanos,
-        reason: &[u8],
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome {
-        // The record of a connection that could not be made.
-        if !mem::take(&mut self.is_open) {
-            return CallOutcome::Control;
-        }
-        self.was_closed = true;
-        let reason = String::from_utf8_lossy(reason).into_owned();
-        let reason = Disconnect::Failed(reason.into());
-        let input = Input::Disconnected(&reason);
-        self.session.call(input, now, books, handler)
-    }
-}
-
-/// An input of a session.
-enum Input<'a> {
-    Opened,
-    Frame(&'a [u8]),
-    /// The body of an HTTP response.
-    Body(&'a [u8]),
-    Disconnected(&'a Disconnect),
-}
-
-/// The session of any venue.
-trait DynSession<H> {
-    fn call(
-        &mut self,
-        input: Input<'_>,
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome;
-    /// Drops the outgoing messages and requests.
-    fn drop_outgoing(&mut self, now: Nanos);
-    fn skip_line(&mut self);
-    fn stats(&self) -> Stats;
-    /// [`Stats::messages`], which is read twice per line.
-    fn messages(&self) -> u64;
-}
-
-impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
-    fn call(
-        &mut self,
-        input: Input<'_>,
-        now: Nanos,
-        books: &mut Books,
-        handler: &mut H,
-    ) -> CallOutcome {
-        match input {
-            Input::Opened => self.opened(now, books, handler).into(),
-            Input::Frame(frame) => self.frame(frame, now, books, handler),
-            Input::Body(body) => self.response(None, Ok(body), now, books, handler),
-            Input::Disconnected(reason) => self.disconnected(now, reason, books, handler).into(),
-        }
-    }
-
-    fn drop_outgoing(&mut self, now: Nanos) {
+        let text = record.frame.as_slice();
+        outcome = match record.kind {
+            _ if outcome == CallOutcome::StopFeed => outcome,
+            RecordKind::Received => self.frame(text, now, books, handler),
+            RecordKind::Fetched => self.response(None, Ok(text), now, books, handler),
+            // Otherwise it is the record of a connection that could not be made.
+            RecordKind::Closed if mem::take(&mut state.is_open) => {
+                state.was_closed = true;
+                let reason = String::from_utf8_lossy(text).into_owned();
+                let reason = Disconnect::Failed(reason.into());
+                self.disconnected(now, &reason, books, handler).into()
+            }
+            _ => outcome,
+        };
         while self.outgoing(now).is_some() {}
         while self.next_request(now).is_some() {}
+        ReplayStep {
+            outcome,
+            messages: Self::stats(self).messages - before,
+        }
     }
 
     fn skip_line(&mut self) {
@@ -503,10 +463,6 @@ impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
 
     fn stats(&self) -> Stats {
         Self::stats(self)
-    }
-
-    fn messages(&self) -> u64 {
-        Self::stats(self).messages
     }
 }
 

@@ -4,32 +4,8 @@
 //! costs one comparison per count, and one call of the recorder per changed count. Nothing is looked up or allocated
 //! here. Without a recorder the calls do nothing.
 //!
-//! Each metric has the labels `venue` and `connection`; the latter is the number of the [`ConnectionId`].
-//!
-//! | name | kind | description |
-//! |---|---|---|
-//! | `ticklot_frames_total` | counter | Frames received, without control frames of the venue's protocol. |
-//! | `ticklot_bytes_total` | counter | Bytes of all frames. |
-//! | `ticklot_messages_total` | counter | Messages decoded, of any kind. |
-//! | `ticklot_books_applied_total` | counter | Snapshots applied to a book. |
-//! | `ticklot_deltas_applied_total` | counter | Deltas applied to a book. |
-//! | `ticklot_repeated_total` | counter | Snapshots and deltas that the book already contained. |
-//! | `ticklot_bad_lines_total` | counter | Lines that could not be read or applied. |
-//! | `ticklot_fast_path_total` | counter | Order books decoded on the fast path, in the format of earlier ones. |
-//! | `ticklot_general_path_total` | counter | Order books decoded on the slower general path. |
-//! | `ticklot_unknown_total` | counter | Messages of an unknown kind. |
-//! | `ticklot_unrequested_total` | counter | Messages of topics without a subscription, which are dropped. |
-//! | `ticklot_late_frames_total` | counter | Frames received while no connection was open, which are dropped. |
-//! | `ticklot_gaps_total` | counter | Gaps of books: lost messages, wrong checksums, and messages that could not be read or applied. |
-//! | `ticklot_resyncs_total` | counter | Snapshots requested to repair a book. |
-//! | `ticklot_connects_total` | counter | Connections opened. |
-//! | `ticklot_reconnects_total` | counter | Connections opened after the first one. |
-//! | `ticklot_disconnects_total` | counter | Connections that ended, and failed attempts. |
-//! | `ticklot_sent_total` | counter | Messages sent. |
-//! | `ticklot_rate_limited_total` | counter | Messages that the venue refused for their rate. |
-//! | `ticklot_stale_total` | counter | Books that became stale. |
-//! | `ticklot_connected` | gauge | 1 while the connection is open, otherwise 0. |
-//! | `ticklot_stage_seconds` | histogram | Latency of a stage of a book message, with the label `stage` (feature `latency`). |
+//! Each metric has the labels `venue` and `connection`; the latter is the number of the [`ConnectionId`]. [`all`] lists
+//! the metrics.
 
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 use ticklot_frame::VenueName;
@@ -51,88 +27,63 @@ const fn metric(name: &'static str, description: &'static str) -> Metric {
     Metric { name, description }
 }
 
-/// The counters of [`Stats`], in the order of [`counts`].
-const COUNTERS: [Metric; 19] = [
-    metric(
-        "ticklot_frames_total",
-        "Frames received, without control frames of the venue's protocol.",
-    ),
-    metric("ticklot_bytes_total", "Bytes of all frames."),
-    metric("ticklot_messages_total", "Messages decoded, of any kind."),
-    metric(
-        "ticklot_books_applied_total",
-        "Snapshots applied to a book.",
-    ),
-    metric("ticklot_deltas_applied_total", "Deltas applied to a book."),
-    metric(
-        "ticklot_repeated_total",
-        "Snapshots and deltas that the book already contained.",
-    ),
-    metric(
-        "ticklot_bad_lines_total",
-        "Lines that could not be read or applied.",
-    ),
-    metric(
-        "ticklot_fast_path_total",
-        "Order books decoded on the fast path, in the format of earlier ones.",
-    ),
-    metric(
-        "ticklot_general_path_total",
-        "Order books decoded on the slower general path.",
-    ),
-    metric("ticklot_unknown_total", "Messages of an unknown kind."),
-    metric(
-        "ticklot_unrequested_total",
-        "Messages of topics without a subscription, which are dropped.",
-    ),
-    metric(
-        "ticklot_late_frames_total",
-        "Frames received while no connection was open, which are dropped.",
-    ),
-    metric(
-        "ticklot_gaps_total",
-        "Gaps of books: lost messages, wrong checksums, and messages that could not be read or applied.",
-    ),
-    metric(
-        "ticklot_resyncs_total",
-        "Snapshots requested to repair a book.",
-    ),
-    metric("ticklot_connects_total", "Connections opened."),
-    metric(
-        "ticklot_reconnects_total",
-        "Connections opened after the first one.",
-    ),
-    metric(
-        "ticklot_disconnects_total",
-        "Connections that ended, and failed attempts.",
-    ),
-    metric("ticklot_sent_total", "Messages sent."),
-    metric(
-        "ticklot_rate_limited_total",
-        "Messages that the venue refused for their rate.",
-    ),
-];
+/// Defines the metrics with their documentation. The counters have the value of an expression over [`Stats`].
+macro_rules! metrics {
+    (
+        $stats:ident;
+        $($counter:literal $counts:literal $value:expr;)+
+        $($(#[$doc:meta])+ $id:ident $kind:ident $name:literal $description:literal;)+
+    ) => {
+        const COUNTERS: [Metric; [$($counter),+].len()] = [$(metric($counter, $counts)),+];
 
-/// The counter of books that became stale.
-pub const STALE: Metric = metric("ticklot_stale_total", "Books that became stale.");
+        /// The values of [`COUNTERS`].
+        fn counts($stats: &Stats) -> [u64; COUNTERS.len()] {
+            [$($value),+]
+        }
 
-/// The gauge of open connections.
-pub const CONNECTED: Metric = metric(
-    "ticklot_connected",
-    "1 while the connection is open, otherwise 0.",
-);
+        $($(#[$doc])+ pub const $id: Metric = metric($name, $description);)+
 
-/// The histogram of the latencies of the stages, in seconds.
-pub const STAGE_SECONDS: Metric = metric(
-    "ticklot_stage_seconds",
-    "Latency of a stage of a book message, with the label `stage` (feature `latency`).",
-);
+        /// All metrics.
+        ///
+        /// | name | kind | description |
+        /// |---|---|---|
+        $(#[doc = concat!("| `", $counter, "` | counter | ", $counts, " |")])+
+        $(#[doc = concat!("| `", $name, "` | ", stringify!($kind), " | ", $description, " |")])+
+        pub fn all() -> impl Iterator<Item = Metric> {
+            COUNTERS.into_iter().chain([$($id),+])
+        }
+    };
+}
 
-/// All metrics.
-pub fn all() -> impl Iterator<Item = Metric> {
-    COUNTERS
-        .into_iter()
-        .chain([STALE, CONNECTED, STAGE_SECONDS])
+metrics! {
+    stats;
+    "ticklot_frames_total" "Frames received, without control frames of the venue's protocol." stats.frames;
+    "ticklot_bytes_total" "Bytes of all frames." stats.bytes;
+    "ticklot_messages_total" "Messages decoded, of any kind." stats.messages;
+    "ticklot_books_applied_total" "Snapshots applied to a book." stats.snapshots;
+    "ticklot_deltas_applied_total" "Deltas applied to a book." stats.deltas;
+    "ticklot_repeated_total" "Snapshots and deltas that the book already contained." stats.repeated;
+    "ticklot_bad_lines_total" "Lines that could not be read or applied." stats.bad_lines;
+    "ticklot_fast_path_total" "Order books decoded on the fast path, in the format of earlier ones." stats.fast_path;
+    "ticklot_general_path_total" "Order books decoded on the slower general path." stats.general_path;
+    "ticklot_unknown_total" "Messages of an unknown kind." stats.unknown;
+    "ticklot_unrequested_total" "Messages of topics without a subscription, which are dropped." stats.unrequested;
+    "ticklot_late_frames_total" "Frames received while no connection was open, which are dropped." stats.late;
+    "ticklot_gaps_total" "Lost messages, wrong checksums, and messages that could not be read or applied." stats.gaps;
+    "ticklot_resyncs_total" "Snapshots requested to repair a book." stats.resyncs;
+    "ticklot_connects_total" "Connections opened." stats.connects;
+    "ticklot_reconnects_total" "Connections opened after the first one." stats.connects.saturating_sub(1);
+    "ticklot_disconnects_total" "Connections that ended, and failed attempts." stats.disconnects;
+    "ticklot_sent_total" "Messages sent." stats.sent;
+    "ticklot_rate_limited_total" "Messages that the venue refused for their rate." stats.rate_limited;
+
+    /// The counter of books that became stale.
+    STALE counter "ticklot_stale_total" "Books that became stale.";
+    /// The gauge of open connections.
+    CONNECTED gauge "ticklot_connected" "1 while the connection is open, otherwise 0.";
+    /// The histogram of the latencies of the stages, in seconds.
+    STAGE_SECONDS histogram "ticklot_stage_seconds"
+        "Latency of a stage of a book message, with the label `stage` (feature `latency`).";
 }
 
 /// Registers the descriptions with the recorder. Call this once, after the recorder is installed.
@@ -142,31 +93,6 @@ pub fn describe() {
     }
     describe_gauge!(CONNECTED.name, Unit::Count, CONNECTED.description);
     metrics::describe_histogram!(STAGE_SECONDS.name, Unit::Seconds, STAGE_SECONDS.description);
-}
-
-/// The values of [`COUNTERS`].
-fn counts(stats: &Stats) -> [u64; COUNTERS.len()] {
-    [
-        stats.frames,
-        stats.bytes,
-        stats.messages,
-        stats.snapshots,
-        stats.deltas,
-        stats.repeated,
-        stats.bad_lines,
-        stats.fast_path,
-        stats.general_path,
-        stats.unknown,
-        stats.unrequested,
-        stats.late,
-        stats.gaps,
-        stats.resyncs,
-        stats.connects,
-        stats.connects.saturating_sub(1),
-        stats.disconnects,
-        stats.sent,
-        stats.rate_limited,
-    ]
 }
 
 /// The handles of one session.
@@ -231,26 +157,4 @@ pub(crate) fn stages(
             "stage" => stage.as_str(),
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documented_table_is_complete() {
-        let text = include_str!("metrics.rs");
-        let rows: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("//! | `"))
-            .collect();
-        assert_eq!(rows.len(), all().count());
-        for (row, metric) in rows.iter().zip(all()) {
-            assert!(row.starts_with(&format!("{}` | ", metric.name)), "{row}");
-            assert!(
-                row.ends_with(&format!("| {} |", metric.description)),
-                "{row}"
-            );
-        }
-    }
 }

@@ -188,10 +188,14 @@ mod tests {
 
     const BOOK: BookId = BookId(3);
 
+    fn setup() -> (Resyncs, ResyncPolicy, fastrand::Rng) {
+        let random = fastrand::Rng::with_seed(1);
+        (Resyncs::default(), ResyncPolicy::default(), random)
+    }
+
     #[test]
     fn resync_waits_double() {
-        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
-        let mut random = fastrand::Rng::with_seed(1);
+        let (mut resyncs, policy, mut random) = setup();
         let mut now = Nanos::from_secs(1);
         resyncs.add(BOOK, now);
         resyncs.add(BOOK, now.after(policy.cap));
@@ -215,8 +219,7 @@ mod tests {
 
     #[test]
     fn failure_respects_retry_after() {
-        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
-        let mut random = fastrand::Rng::with_seed(1);
+        let (mut resyncs, policy, mut random) = setup();
         let (now, minute) = (Nanos(5), Duration::from_secs(60));
         assert_eq!(
             resyncs.failed(BOOK, now, minute, &policy, &mut random),
@@ -233,8 +236,7 @@ mod tests {
 
     #[test]
     fn postponed_request_keeps_attempt() {
-        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
-        let mut random = fastrand::Rng::with_seed(1);
+        let (mut resyncs, policy, mut random) = setup();
         let now = Nanos(5);
         resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
@@ -250,8 +252,7 @@ mod tests {
 
     #[test]
     fn retry_time_is_bounded() {
-        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
-        let mut random = fastrand::Rng::with_seed(1);
+        let (mut resyncs, policy, mut random) = setup();
         let now = Nanos(5);
         resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
@@ -262,8 +263,7 @@ mod tests {
 
     #[test]
     fn retry_after_covers_all_books() {
-        let (mut resyncs, policy) = (Resyncs::default(), ResyncPolicy::default());
-        let mut random = fastrand::Rng::with_seed(1);
+        let (mut resyncs, policy, mut random) = setup();
         let (now, minute) = (Nanos(5), Duration::from_secs(60));
         resyncs.add(BOOK, now);
         resyncs.requested(BOOK, now, &policy, &mut random);
