@@ -65,7 +65,7 @@ pub struct Replay<H> {
     unmatched: VecDeque<ReplayInvalidation>,
     invalidations: VecDeque<ReplayInvalidation>,
     /// Whether the log records invalidations: it has a record other than received messages.
-    is_complete: bool,
+    records_events: bool,
     /// The lines so far that could not be read.
     skipped: u64,
     /// The latest time so far.
@@ -154,7 +154,7 @@ impl<H: Handler> Replay<H> {
             tap,
             unmatched: VecDeque::new(),
             invalidations: VecDeque::new(),
-            is_complete: false,
+            records_events: false,
             skipped: 0,
             now: Nanos(0),
             line: 0,
@@ -175,7 +175,7 @@ impl<H: Handler> Replay<H> {
         // A break of the handler is returned for messages only.
         let _ = expire_and_report(self.now, &mut self.books, handler, &mut self.taps);
         self.collect(self.line);
-        if !self.is_complete {
+        if !self.records_events {
             self.report_unmatched();
         }
     }
@@ -233,7 +233,7 @@ impl<H: Handler> Replay<H> {
         if record.kind != RecordKind::Invalidated {
             self.report_unmatched();
         }
-        self.is_complete |= record.kind != RecordKind::Received;
+        self.records_events |= record.kind != RecordKind::Received;
         self.now = self.now.max(Nanos(record.recv_ns));
         self.line = record.line;
         let nothing = ReplayStep {
@@ -266,7 +266,7 @@ impl<H: Handler> Replay<H> {
 
     /// Skips a line that could not be read, but counts it if frames are numbered by lines. All books become gaps until
     /// their next snapshots, because the line may have been a message for any of them; the events are delivered in this
-    /// call. Except at a cut at the end of the log, which leaves the books unchanged.
+    /// call. A cut at the end of the log leaves the books unchanged.
     pub fn skip_line(&mut self, error: &LogError, handler: &mut H) {
         self.report_unmatched();
         self.skipped += 1;
@@ -367,7 +367,7 @@ impl<H: Handler> Replay<H> {
 
     /// Queues the invalidations that the log has not recorded by now.
     fn report_unmatched(&mut self) {
-        let check = match self.is_complete {
+        let check = match self.records_events {
             true => ReplayCheck::Added,
             false => ReplayCheck::Unrecorded,
         };
