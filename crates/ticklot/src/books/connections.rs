@@ -10,7 +10,6 @@ use super::{Account, BookId, Books, CandlesId, Cause, ConnectionId, nanos};
 use crate::observe::latency::{Latency, Measured};
 
 /// A connection with the ids of its books and candles.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) venue: VenueName,
@@ -26,18 +25,7 @@ pub(super) struct Connection {
     #[cfg(feature = "latency")]
     measured: Option<Measured>,
     #[cfg(feature = "metrics")]
-    pub(super) stale_counter: StaleCounter,
-}
-
-/// The counter of a connection's stale books.
-#[cfg(feature = "metrics")]
-pub(super) struct StaleCounter(pub(super) metrics::Counter);
-
-#[cfg(feature = "metrics")]
-impl std::fmt::Debug for StaleCounter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StaleCounter")
-    }
+    pub(super) stale_counter: metrics::Counter,
 }
 
 impl Books {
@@ -90,7 +78,7 @@ impl Books {
                 #[cfg(feature = "latency")]
                 measured: None,
                 #[cfg(feature = "metrics")]
-                stale_counter: StaleCounter(crate::observe::metrics::stale(venue, connection)),
+                stale_counter: crate::observe::metrics::stale(venue, connection),
             });
         }
         slot

@@ -443,7 +443,7 @@ impl Books {
         of.stale -= usize::from(old == BookState::Stale);
         #[cfg(feature = "metrics")]
         if new == BookState::Stale {
-            of.stale_counter.0.increment(1);
+            of.stale_counter.increment(1);
         }
         self.changes.push_back(Change {
             book: id,

@@ -9,7 +9,6 @@
 //! └───────────────────────────────────── Total ─────────────────────────────────────┘
 //! ```
 
-use std::fmt;
 use std::time::Duration;
 
 pub use hdrhistogram;
@@ -124,13 +123,6 @@ impl Measured {
         self.latency.record(stage, time);
         #[cfg(feature = "metrics")]
         self.exported[stage as usize].record(time);
-    }
-}
-
-impl fmt::Debug for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self.latency.stages.iter().map(Histogram::len);
-        f.debug_list().entries(counts).finish()
     }
 }
 
