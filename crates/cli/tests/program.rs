@@ -114,8 +114,8 @@ fn watch_survives_injected_faults() {
 #[test]
 fn invalid_faults_are_one_line() {
     for (faults, why) in [
-        ("cut=2", "cut is a chance from 0 to 1"),
-        ("explode=1", "there is no fault \"explode\""),
+        ("cut=2", "cut must be a probability from 0 to 1"),
+        ("explode=1", "unknown fault \"explode\""),
     ] {
         let text = run_to(2, &["serve", "--venue=jayx", "--faults", faults]);
         assert!(text.contains(why) && text.lines().count() == 1, "{text}");

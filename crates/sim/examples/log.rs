@@ -1,5 +1,5 @@
 //! Writes a frame log of a simulated market to standard output: ten minutes of JayX's BTCUSDT in Socket.IO packets,
-//! a book each 100 ms, the same at each run. Something to replay and to plot on a machine without recordings:
+//! one book every 100 ms, with a fixed seed. Use it to try replays and plots without a recording:
 //!
 //! ```sh
 //! cargo run --release -p ticklot-sim --example log > btc.jsonl
@@ -20,12 +20,12 @@ const EVERY_MS: u64 = 100;
 
 const BOOKS: u64 = 10 * 60 * 1_000 / EVERY_MS;
 
-/// Levels a side.
+/// Levels per side.
 const LEVELS: usize = 60;
 
 fn main() -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    // Orders lie wider than usual, so that there is more to see.
+    // A wider spread of orders than the preset, for a more readable plot.
     let config = MarketConfig {
         reach: 150,
         ..spot(LEVELS, Flow::Busy)

@@ -1,4 +1,4 @@
-//! The clocks of the server.
+//! The clocks of a server.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,8 +15,7 @@ pub(crate) fn now_ms() -> u64 {
     })
 }
 
-/// A server's clock: the wall clock, and one that starts with it and never goes back. A copy shows
-/// the same time.
+/// The wall clock and a monotonic clock that starts at zero. Copies share the origin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -36,13 +35,13 @@ impl Clock {
         }
     }
 
-    /// The moment that [`Timestamps::at`] shows as `at`; none when no clock can count to it.
+    /// The instant at which [`Timestamps::at`] is `at`. `None` on overflow.
     pub(crate) fn instant(self, at: Nanos) -> Option<Instant> {
         self.origin.checked_add(Duration::from_nanos(at.0))
     }
 }
 
-/// A length of time; the longest there is, when it does not fit.
-pub(crate) fn nanos(length: Duration) -> Nanos {
-    Nanos(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX))
+/// Converts a duration. Saturates.
+fn nanos(duration: Duration) -> Nanos {
+    Nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -6,27 +6,27 @@ use std::time::Duration;
 
 use ticklot_book::{Scale, Ticks};
 
-/// The faults that a server injects on its sockets, for tests of clients. The default is none.
+/// The faults that a server injects on its sockets, for tests of clients. The default injects none.
 ///
-/// A message is a text frame here. Its faults are drawn from the seed and the number of the
-/// connection, one after the other, so that the same seed makes the same mess of the same messages;
-/// at most one of `cut`, `hang`, `freeze` and `garbage` befalls a message.
+/// A message is a text frame. Faults are drawn from a generator that the seed and the number of the connection
+/// determine, so that equal messages get equal faults. A message gets at most one of `cut`, `hang`, `freeze` and
+/// `garbage`.
 ///
-/// As a text it is a list such as `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`:
+/// The text form is a list such as `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`:
 ///
-/// | fault | meaning |
+/// | fault | effect |
 /// |---|---|
-/// | `drop=N` | each connection is dropped after N messages, without a close |
-/// | `cut=P` | with this chance, a message is cut in the middle of its frame, and the connection ends |
-/// | `freeze=D` or `D:P` | with this chance before a message, a pause for so long: pings are answered, nothing else is read or sent |
-/// | `hang=D` or `D:P` | the same, but pings are not answered either |
-/// | `garbage=P` | with this chance, a line that means nothing comes first |
-/// | `slow=D` | each write goes out in two halves, so long apart; at most 5 s |
-/// | `refuse=P` or `P:STATUS` | with this chance a connection's upgrades are refused, with 503 or this status |
-/// | `seed=N` | decides what befalls which message |
+/// | `drop=N` | drops each connection without a close after N messages |
+/// | `cut=P` | with probability P per message, sends a part of the frame and ends the connection |
+/// | `freeze=D` or `D:P` | with probability P per message, pauses for D before it: only pings get a reply |
+/// | `hang=D` or `D:P` | with probability P per message, pauses for D before it: nothing is read or written |
+/// | `garbage=P` | with probability P per message, sends a meaningless message before it |
+/// | `slow=D` | sends each write in two halves with the delay D between them, at most 5 s |
+/// | `refuse=P` or `P:STATUS` | with probability P per connection, rejects its upgrades with 503 or STATUS |
+/// | `seed=N` | seeds the fault generator |
 ///
-/// A chance is a decimal from 0 to 1 with at most six decimals, a length of time is such as `20ms`,
-/// `5s` or `1m`, at most an hour. The chance of `freeze` and `hang` is 0.005 when left out.
+/// A probability is a decimal from 0 to 1 with at most six decimal places. A duration is a text such as `20ms`, `5s`
+/// or `1m`, at most an hour. The probability of `freeze` and `hang` is 0.005 by default.
 ///
 /// ```
 /// use ticklot_sim::FaultConfig;
@@ -38,43 +38,43 @@ use ticklot_book::{Scale, Ticks};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultConfig {
-    /// Decides what befalls which message. Default 0.
+    /// Seeds the fault generator. Default 0.
     pub seed: u64,
-    /// After how many messages each connection is dropped without a close. Default: never.
+    /// Drops each connection without a close after this number of messages. Default: never.
     pub drop: Option<NonZeroU64>,
-    /// How likely a message is cut in the middle of its frame.
+    /// The probability that only a part of a message's frame is sent.
     pub cut: Chance,
-    /// Silence, save for answers to pings.
+    /// Pauses in which only pings get a reply.
     pub freeze: TimedFault,
-    /// Silence, and nothing is read.
+    /// Pauses in which nothing is read or written.
     pub hang: TimedFault,
-    /// How likely a line that means nothing comes before a message.
+    /// The probability of a meaningless message before a message.
     pub garbage: Chance,
-    /// How long the second half of a write comes after the first. Default: at once.
+    /// The delay between the two halves of each write. Default: none, and writes are not split.
     pub slow: Duration,
-    /// Rejection upgrades.
+    /// Rejected upgrades.
     pub refuse: RefuseFault,
 }
 
-/// How likely something is, in millionths: 1,000,000 is certain, and so is more.
+/// A probability in millionths. Values above 1,000,000 are certain too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Chance(pub u32);
 
-/// Something that begins with some chance before a message, and duration for some time.
+/// A pause that may begin before a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimedFault {
-    /// How likely it begins.
+    /// The probability that it begins before a message.
     pub chance: Chance,
-    /// How long it duration.
+    /// Its duration.
     pub duration: Duration,
 }
 
-/// Upgrades that are refused.
+/// Rejected upgrades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefuseFault {
-    /// How likely a connection is refused.
+    /// The probability that a connection is rejected.
     pub chance: Chance,
-    /// The HTTP status of the refusal, 400 to 599. Default 503.
+    /// The HTTP status of the rejection, 400 to 599. Default 503.
     pub status: u16,
 }
 
@@ -87,55 +87,53 @@ impl Default for RefuseFault {
     }
 }
 
-/// A list of faults that cannot be read.
+/// An invalid list of faults.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultConfigError {
-    /// There is no such fault.
-    #[error(
-        "there is no fault {0:?}: drop, cut, freeze, hang, garbage, slow, refuse and seed are there"
-    )]
+    /// The list contains an unknown fault.
+    #[error("unknown fault {0:?}; use drop, cut, freeze, hang, garbage, slow, refuse or seed")]
     Unknown(String),
-    /// It stands twice.
-    #[error("the fault {0} stands twice")]
-    Twice(String),
-    /// What stands behind the `=` cannot be.
-    #[error("{fault} is {expected}, not {value:?}")]
+    /// The list contains a fault more than once.
+    #[error("duplicate fault {0}")]
+    Duplicate(String),
+    /// The value of a fault is invalid.
+    #[error("{fault} must be {expected}, not {value:?}")]
     Value {
-        /// Of which fault.
+        /// The name of the fault.
         fault: String,
-        /// What stands there.
+        /// The invalid value.
         value: String,
-        /// What should.
+        /// A description of valid values.
         expected: &'static str,
     },
 }
 
 const COUNT: &str = "a whole number above zero";
 const WHOLE: &str = "a whole number";
-const CHANCE: &str = "a chance from 0 to 1, such as 0.05";
-const SPELL: &str = "a time up to 1h, such as 5s, or with a chance, such as 5s:0.01";
-const SLOW: &str = "a time up to 5s, such as 20ms";
-const REFUSE: &str = "a chance such as 0.2, or with a status from 400 to 599, such as 0.2:429";
+const CHANCE: &str = "a probability from 0 to 1, such as 0.05";
+const PAUSE: &str = "a duration up to 1h, such as 5s, or with a probability, such as 5s:0.01";
+const SLOW: &str = "a duration up to 5s, such as 20ms";
+const REFUSE: &str = "a probability such as 0.2, or with a status from 400 to 599, such as 0.2:429";
 
-/// How likely a spell begins before a message, when nothing is said.
-const OFTEN: Chance = Chance(5_000);
-const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// Well within the time that one write may take ([`Limits`](crate::Limits)).
-const SLOWEST: Duration = Duration::from_secs(5);
+/// The probability of a pause by default.
+const DEFAULT_CHANCE: Chance = Chance(5_000);
+const PAUSE_LIMIT: Duration = Duration::from_secs(60 * 60);
+/// Less than the time limit of a write ([`Limits`](crate::Limits)).
+const SLOW_LIMIT: Duration = Duration::from_secs(5);
 
 impl FromStr for FaultConfig {
     type Err = FaultConfigError;
 
     fn from_str(text: &str) -> Result<Self, FaultConfigError> {
         let mut faults = Self::default();
-        let mut seen = Vec::new();
+        let mut names = Vec::new();
         for part in text.split(',').map(str::trim) {
             let (fault, value) = part.split_once('=').unwrap_or((part, ""));
-            if seen.contains(&fault) {
-                return Err(FaultConfigError::Twice(fault.to_owned()));
+            if names.contains(&fault) {
+                return Err(FaultConfigError::Duplicate(fault.to_owned()));
             }
-            seen.push(fault);
+            names.push(fault);
             faults.set(fault, value)?;
         }
         Ok(faults)
@@ -144,28 +142,25 @@ impl FromStr for FaultConfig {
 
 impl FaultConfig {
     fn set(&mut self, fault: &str, value: &str) -> Result<(), FaultConfigError> {
-        let set = match fault {
-            "drop" => value
-                .parse()
-                .map(|n| self.drop = Some(n))
-                .map_err(|_| COUNT),
-            "cut" => chance(value).map(|it| self.cut = it).ok_or(CHANCE),
-            "freeze" => spell(value).map(|it| self.freeze = it).ok_or(SPELL),
-            "hang" => spell(value).map(|it| self.hang = it).ok_or(SPELL),
-            "garbage" => chance(value).map(|it| self.garbage = it).ok_or(CHANCE),
-            "slow" => time(value, SLOWEST).map(|it| self.slow = it).ok_or(SLOW),
-            "refuse" => refuse(value).map(|it| self.refuse = it).ok_or(REFUSE),
-            "seed" => value.parse().map(|n| self.seed = n).map_err(|_| WHOLE),
+        let done = match fault {
+            "drop" => set(&mut self.drop, value.parse().ok().map(Some), COUNT),
+            "cut" => set(&mut self.cut, chance(value), CHANCE),
+            "freeze" => set(&mut self.freeze, pause(value), PAUSE),
+            "hang" => set(&mut self.hang, pause(value), PAUSE),
+            "garbage" => set(&mut self.garbage, chance(value), CHANCE),
+            "slow" => set(&mut self.slow, duration(value, SLOW_LIMIT), SLOW),
+            "refuse" => set(&mut self.refuse, refuse(value), REFUSE),
+            "seed" => set(&mut self.seed, value.parse().ok(), WHOLE),
             _ => return Err(FaultConfigError::Unknown(fault.to_owned())),
         };
-        set.map_err(|expected| FaultConfigError::Value {
+        done.map_err(|expected| FaultConfigError::Value {
             fault: fault.to_owned(),
             value: value.to_owned(),
             expected,
         })
     }
 
-    /// Whether there is any fault at all.
+    /// Whether no fault is configured. The seed is ignored.
     #[must_use]
     pub fn is_none(&self) -> bool {
         let seed = self.seed;
@@ -177,38 +172,42 @@ impl FaultConfig {
     }
 }
 
-/// Millionths, read exactly.
+/// Sets a field, or returns the description of its valid values.
+fn set<T>(field: &mut T, value: Option<T>, expected: &'static str) -> Result<(), &'static str> {
+    *field = value.ok_or(expected)?;
+    Ok(())
+}
+
+/// Parses a probability exactly.
 fn chance(text: &str) -> Option<Chance> {
     let Ticks(millionths) = Scale::new(6, 0).ok()?.ticks(text.as_bytes()).ok()?;
     let millionths = u32::try_from(millionths).ok()?;
     (millionths <= 1_000_000).then_some(Chance(millionths))
 }
 
-fn time(text: &str, longest: Duration) -> Option<Duration> {
-    let time = humantime::parse_duration(text).ok()?;
-    (time <= longest).then_some(time)
+fn duration(text: &str, limit: Duration) -> Option<Duration> {
+    let duration = humantime::parse_duration(text).ok()?;
+    (duration <= limit).then_some(duration)
 }
 
-fn spell(text: &str) -> Option<TimedFault> {
-    let (duration, often) = match text.split_once(':') {
-        Some((duration, often)) => (duration, chance(often)?),
-        None => (text, OFTEN),
+fn pause(text: &str) -> Option<TimedFault> {
+    let (length, chance) = match text.split_once(':') {
+        Some((length, text)) => (length, chance(text)?),
+        None => (text, DEFAULT_CHANCE),
     };
-    Some(TimedFault {
-        chance: often,
-        duration: time(duration, LONGEST)?,
-    })
+    let duration = duration(length, PAUSE_LIMIT)?;
+    Some(TimedFault { chance, duration })
 }
 
 fn refuse(text: &str) -> Option<RefuseFault> {
-    let (often, status) = match text.split_once(':') {
-        Some((often, status)) => (often, status.parse().ok()?),
+    let (text, status) = match text.split_once(':') {
+        Some((text, status)) => (text, status.parse().ok()?),
         None => (text, RefuseFault::default().status),
     };
-    (400..600).contains(&status).then_some(RefuseFault {
-        chance: chance(often)?,
-        status,
-    })
+    let chance = chance(text)?;
+    (400..600)
+        .contains(&status)
+        .then_some(RefuseFault { chance, status })
 }
 
 #[cfg(test)]
@@ -219,7 +218,7 @@ mod tests {
     fn reads_every_fault() {
         let text =
             "drop=200,freeze=5s,hang=1m:0.5,cut=0.01,garbage=0.05, slow=20ms,refuse=0.2:429,seed=7";
-        let spell = |chance, duration| TimedFault {
+        let pause = |chance, duration| TimedFault {
             chance: Chance(chance),
             duration: Duration::from_secs(duration),
         };
@@ -227,8 +226,8 @@ mod tests {
             seed: 7,
             drop: NonZeroU64::new(200),
             cut: Chance(10_000),
-            freeze: spell(5_000, 5),
-            hang: spell(500_000, 60),
+            freeze: pause(5_000, 5),
+            hang: pause(500_000, 60),
             garbage: Chance(50_000),
             slow: Duration::from_millis(20),
             refuse: RefuseFault {
@@ -244,19 +243,19 @@ mod tests {
     #[test]
     fn rejects_invalid_fault_text() {
         for (text, part) in [
-            ("", "no fault \"\""),
-            ("explode=1", "no fault \"explode\""),
-            ("cut=0.1,cut=0.1", "cut stands twice"),
-            ("cut", "cut is a chance"),
-            ("cut=1.1", "cut is a chance"),
-            ("cut=-0.1", "cut is a chance"),
-            ("cut=0.0000001", "cut is a chance"),
-            ("drop=0", "drop is a whole number above zero"),
-            ("slow=6s", "slow is a time up to 5s"),
-            ("freeze=2h", "freeze is a time up to 1h"),
-            ("hang=5s:2", "hang is a time up to 1h"),
-            ("refuse=0.2:200", "refuse is a chance such as 0.2"),
-            ("seed=-1", "seed is a whole number"),
+            ("", "unknown fault \"\""),
+            ("explode=1", "unknown fault \"explode\""),
+            ("cut=0.1,cut=0.1", "duplicate fault cut"),
+            ("cut", "cut must be a probability"),
+            ("cut=1.1", "cut must be a probability"),
+            ("cut=-0.1", "cut must be a probability"),
+            ("cut=0.0000001", "cut must be a probability"),
+            ("drop=0", "drop must be a whole number above zero"),
+            ("slow=6s", "slow must be a duration up to 5s"),
+            ("freeze=2h", "freeze must be a duration up to 1h"),
+            ("hang=5s:2", "hang must be a duration up to 1h"),
+            ("refuse=0.2:200", "refuse must be a probability such as 0.2"),
+            ("seed=-1", "seed must be a whole number"),
         ] {
             let error = text.parse::<FaultConfig>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

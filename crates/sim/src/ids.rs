@@ -1,4 +1,4 @@
-//! Ids of connections: the same for a seed and a connection's number.
+//! Connection ids, which the seed and the number of the connection determine.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ fn rng(seed: u64, number: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(seed ^ SALT ^ number.rotate_left(32))
 }
 
-/// Looks like a random UUID.
+/// An id in the format of a UUID.
 pub(crate) fn uuid(seed: u64, number: u64) -> String {
     let mut rng = rng(seed, number);
     let mut out = String::with_capacity(36);
@@ -24,7 +24,7 @@ pub(crate) fn uuid(seed: u64, number: u64) -> String {
     out
 }
 
-/// Twenty letters and digits, as Engine.IO session ids have.
+/// An id of twenty letters and digits, as those of Engine.IO sessions.
 pub(crate) fn sid(seed: u64, number: u64) -> String {
     let mut rng = rng(seed, number);
     (0..20).map(|_| rng.alphanumeric()).collect()

@@ -2,12 +2,12 @@
 //!
 //! A [`Server`] implements the protocol of one venue over plain WebSocket. Its data comes from a [`market`] of
 //! individual orders that a seed determines, or from a [`Recording`] that is played back frame by frame. A
-//! [`Simulator`] runs servers on a thread of its own.
+//! [`Simulator`] runs servers on a dedicated thread.
 //!
-//! The decisions of a server are separate from its sockets: see [`session`].
+//! The protocol of a server is separate from its sockets: see [`session`].
 //!
-//! The crate shares no code with the clients that it tests: it has its own model of the venues' JSON and its own
-//! reading of their rules. Where a venue has not documented a reply, the simulator chooses one, and the
+//! The crate shares no code with the clients that it tests. It has its own model of the venues' JSON and its own
+//! implementation of their rules. Where a venue does not document a reply, the simulator chooses one, and the
 //! documentation of the venue's module lists it.
 //!
 //! ```
@@ -45,7 +45,7 @@ pub use crate::session::{Outgoing, Session, Timestamps};
 pub use crate::simulator::Simulator;
 pub use crate::venue::Venue;
 
-/// A configuration that no server can run with.
+/// The error of an invalid configuration.
 pub(crate) fn invalid(why: &'static str) -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::InvalidInput, why)
 }

@@ -1,4 +1,4 @@
-//! A recording, played to every connection from its start.
+//! A protocol that plays a recording to every connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,35 +12,32 @@ use crate::session::{Close, Rejection};
 use crate::venue::Venue;
 use crate::{ids, invalid, wire};
 
-/// How long a client may stay silent before the recording starts all the same.
-const SILENCE: Duration = Duration::from_millis(200);
+/// The recording starts after this time even if the client sends nothing.
+const START_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long a client may take to join the namespace.
-const JOIN: Duration = Duration::from_secs(20);
-/// How long a slow client may take to read.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// A recording holds the venue's pings, or none at all: a client must not wait for ours.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long one write to a slow client may take.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The announced ping interval. Playback sends no pings except recorded ones, and the client must not time out.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A frame as it came from the venue.
+/// A frame as received from the venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedFrame {
-    /// When it was received, in nanoseconds on a clock that does not go back. Only the distances
-    /// between frames matter.
+    /// When it was received, in nanoseconds on a monotonic clock. Only the differences between frames matter.
     pub recv_ns: u64,
     /// The payload of the text frame, byte for byte. Nothing checks that it is UTF-8.
     pub frame: Vec<u8>,
 }
 
-/// The frames of one connection to a venue, in the order they came.
+/// The frames of one connection to a venue, in the order of arrival.
 ///
-/// Each connection gets all of them, from the first message of the client on, or 200 ms after the
-/// upgrade, whichever is earlier. Then the server closes with 1000.
+/// Each connection gets all frames, then a close with 1000. They start at the first message of the client, or 200 ms
+/// after the upgrade, whichever is earlier.
 ///
-/// A JayX recording whose first frame begins with a digit consists of Socket.IO packets; the
-/// client then has to open and join the namespace first, and the recording starts at the first
-/// message after that or 200 ms later. If the recording itself begins with the open packet, or
-/// has the venue's answer to the join next, these are sent in place of the simulator's own, so
-/// that a client sees nothing twice.
+/// A JayX recording whose first frame begins with a digit consists of Socket.IO packets. The client must then join
+/// the namespace before the recording starts. If the recording begins with the open packet, or continues with the
+/// reply to the join, these packets replace those of the simulator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
     /// The frames.
@@ -50,7 +47,7 @@ pub struct Recording {
 /// How fast a recording is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
-    /// So many times as fast as it was recorded: 1 is real time. Above zero, finite.
+    /// A multiple of the recorded speed, finite and above zero. 1 is real time.
     Times(f64),
     /// As fast as the client reads.
     Max,
@@ -58,7 +55,7 @@ pub enum Speed {
 
 /// The protocol of a server that plays a recording.
 pub(crate) struct Playback {
-    /// None for one without a handshake inside the connection.
+    /// `None` to play without a handshake inside the connection.
     venue: Option<Venue>,
     recording: Arc<Recording>,
     speed: Speed,
@@ -84,8 +81,8 @@ impl Playback {
 
     pub(crate) fn limits() -> Limits {
         Limits {
-            write_timeout: PATIENCE,
-            close_timeout: PATIENCE,
+            write_timeout: WRITE_TIMEOUT,
+            close_timeout: WRITE_TIMEOUT,
             ..Limits::default()
         }
     }
@@ -99,7 +96,7 @@ impl Playback {
         self.venue == Some(Venue::Jayx) && first.is_some_and(u8::is_ascii_digit)
     }
 
-    /// The opening of Engine.IO and Socket.IO. Returns how many recorded frames took part.
+    /// Performs the handshake of Engine.IO and Socket.IO. Returns the number of recorded frames that it used.
     async fn handshake(&self, connection: &mut Connection) -> Result<usize, Disconnect> {
         let mut used = 0;
         let sid = ids::sid(0, connection.number);
@@ -112,7 +109,7 @@ impl Playback {
     }
 
     async fn await_join(&self, connection: &mut Connection) -> Result<(), Disconnect> {
-        let limit = Instant::now() + JOIN;
+        let limit = Instant::now() + JOIN_TIMEOUT;
         loop {
             match message_before(connection, limit).await? {
                 Some(Input::Text(text)) => match Packet::read(&text) {
@@ -121,7 +118,7 @@ impl Playback {
                         let reply = wire::jayx::wrong_namespace(namespace);
                         connection.send(reply).await?;
                     }
-                    _ => self.heard(Some(Input::Text(text)), connection).await?,
+                    _ => self.on_input(Some(Input::Text(text)), connection).await?,
                 },
                 Some(_) => {}
                 None => return Err(connection.close(Close::new(1008, "no join")).await),
@@ -129,23 +126,23 @@ impl Playback {
         }
     }
 
-    /// Waits for the client's first message, but not for long.
+    /// Waits for the client's first message, or for the start timeout.
     async fn await_start(&self, connection: &mut Connection) -> Result<(), Disconnect> {
-        let limit = Instant::now() + SILENCE;
+        let limit = Instant::now() + START_TIMEOUT;
         let first = message_before(connection, limit).await?;
-        self.heard(first, connection).await
+        self.on_input(first, connection).await
     }
 
-    /// Sends the recorded frame at `at` if it begins so, or else the simulator's own. Returns how
-    /// many recorded ones were sent.
+    /// Sends the recorded frame `at` if it has the prefix, otherwise `own`. Returns the number of recorded frames
+    /// that were sent.
     async fn recorded_or(
         &self,
         connection: &mut Connection,
         at: usize,
-        begins: &[u8],
+        prefix: &[u8],
         own: &str,
     ) -> Result<usize, Disconnect> {
-        let recorded = self.frame(at).filter(|frame| frame.starts_with(begins));
+        let recorded = self.frame(at).filter(|frame| frame.starts_with(prefix));
         let frame = recorded.unwrap_or(own.as_bytes());
         connection.queue(Bytes::copy_from_slice(frame)).await?;
         connection.flush().await?;
@@ -166,25 +163,25 @@ impl Playback {
         connection.flush().await
     }
 
-    /// When a frame that came `after_ns` after the first is to be sent; none for at once.
+    /// When to send a frame that was recorded `after_ns` after the first. `None` for now.
     fn due(&self, start: Instant, after_ns: u64) -> Option<Instant> {
         let Speed::Times(times) = self.speed else {
             return None;
         };
         let after = Duration::from_nanos(after_ns).as_secs_f64() / times;
-        // A wait that no clock can count to is as good as any other long one.
+        // A wait that overflows is replaced by another long one.
         let after = Duration::try_from_secs_f64(after).unwrap_or(DAY * 365);
         start.checked_add(after).filter(|due| *due > Instant::now())
     }
 
-    /// Waits for the moment, and serves what the client has sent meanwhile.
+    /// Waits until `due`, and handles the client's messages meanwhile.
     async fn wait(
         &self,
         connection: &mut Connection,
         due: Option<Instant>,
     ) -> Result<(), Disconnect> {
         while let Some(event) = connection.try_event() {
-            self.heard(connection.handle(event).await?, connection)
+            self.on_input(connection.handle(event).await?, connection)
                 .await?;
         }
         let Some(due) = due else { return Ok(()) };
@@ -194,13 +191,13 @@ impl Playback {
                 event = connection.event() => event,
                 () = sleep_until(due) => return Ok(()),
             };
-            self.heard(connection.handle(event).await?, connection)
+            self.on_input(connection.handle(event).await?, connection)
                 .await?;
         }
     }
 
-    /// Once the recording plays, a client can only leave.
-    async fn heard(
+    /// Handles a message of the client: only leaving has an effect.
+    async fn on_input(
         &self,
         input: Option<Input>,
         connection: &mut Connection,
@@ -214,7 +211,7 @@ impl Playback {
     }
 }
 
-/// The next message of the client, or none when there is none in time.
+/// The next message of the client. `None` if none arrives in time.
 async fn message_before(
     connection: &mut Connection,
     limit: Instant,
@@ -234,7 +231,8 @@ async fn message_before(
 impl Protocol for Playback {
     type Route = ();
 
-    /// A client whose writes nobody reads stops reading: what does not fit is dropped instead.
+    /// Playback ignores the client's messages, and an unread message must not block a client that waits for its
+    /// write. Excess messages are therefore dropped.
     const DROPS_MESSAGES: bool = true;
 
     fn route(&self, _: RequestTarget<'_>) -> Result<(), Rejection> {

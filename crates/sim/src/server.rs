@@ -1,4 +1,4 @@
-//! A running server.
+//! A server on the caller's tokio runtime.
 
 use std::future::Future;
 use std::io;
@@ -15,12 +15,12 @@ use crate::playback::{Playback, Recording, Speed};
 use crate::venue::Venue;
 use crate::{bayse, jayx};
 
-/// How long the connections may take to close.
+/// How long the connections may take to close at a shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(3);
 
-/// A server that accepts connections on the runtime that it was made on.
+/// A server that accepts connections on the tokio runtime on which it was created.
 ///
-/// Dropping it aborts its connections without a close; [`Server::shutdown`] closes them first.
+/// Dropping it aborts its connections without a close frame. [`Server::shutdown`] closes them first.
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
@@ -32,13 +32,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds, and serves JayX from then on.
+    /// Binds the address and starts to serve JayX.
     ///
     /// # Errors
-    /// The address cannot be bound, or the configuration is of no use.
+    /// The configuration is invalid, or the address cannot be bound.
     ///
     /// # Cancel safety
-    /// A call that is dropped leaves nothing behind.
+    /// Dropping the future starts no server.
     pub async fn jayx(config: jayx::Config) -> io::Result<Self> {
         config.check()?;
         let listener = TcpListener::bind(config.listen).await?;
@@ -49,13 +49,10 @@ impl Server {
         Ok(server)
     }
 
-    /// Binds, and serves Bayse Markets from then on.
+    /// Binds the address and starts to serve Bayse Markets.
     ///
     /// # Errors
-    /// The address cannot be bound, or the configuration is of no use.
-    ///
-    /// # Cancel safety
-    /// A call that is dropped leaves nothing behind.
+    /// Errors and cancel safety are those of [`Server::jayx`].
     pub async fn bayse(config: bayse::Config) -> io::Result<Self> {
         config.check()?;
         let listener = TcpListener::bind(config.listen).await?;
@@ -66,13 +63,13 @@ impl Server {
         Ok(server)
     }
 
-    /// Binds, and plays a recording to every connection from then on. See [`Recording`].
+    /// Binds the address and plays a recording to every connection. See [`Recording`].
     ///
     /// # Errors
-    /// The address cannot be bound, or the speed is not above zero.
+    /// The speed is not finite and above zero, or the address cannot be bound.
     ///
     /// # Cancel safety
-    /// A call that is dropped leaves nothing behind.
+    /// Dropping the future starts no server.
     pub async fn playback(
         venue: Venue,
         recording: Arc<Recording>,
@@ -82,14 +79,11 @@ impl Server {
         Self::play(Playback::new(Some(venue), recording, speed)?, listen).await
     }
 
-    /// As [`Server::playback`], of any venue: sends each frame as it was recorded, without a handshake inside
-    /// the connection, and whatever the client requests.
+    /// Plays a recording of any venue, as [`Server::playback`] does, but without a handshake inside the connection
+    /// and without regard to the client's messages.
     ///
     /// # Errors
-    /// The address cannot be bound, or the speed is not above zero.
-    ///
-    /// # Cancel safety
-    /// A call that is dropped leaves nothing behind.
+    /// Errors and cancel safety are those of [`Server::playback`].
     pub async fn playback_plain(
         recording: Arc<Recording>,
         speed: Speed,
@@ -104,7 +98,7 @@ impl Server {
         Self::start(listener, playback, limits, std::future::pending())
     }
 
-    /// Where the server listens, with the real port.
+    /// The address on which the server listens, with the port that was bound.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -112,9 +106,8 @@ impl Server {
 
     /// The base URL, without a path: `ws://127.0.0.1:PORT`.
     ///
-    /// It stands where a client has `wss://stream.jayxstaging.com:8443` or
-    /// `wss://socket.bayse.markets`; the client adds the path that it would add there, such as
-    /// `/socket.io/?EIO=4&transport=websocket` or `/ws/v1/markets`.
+    /// It replaces `wss://stream.jayxstaging.com:8443` or `wss://socket.bayse.markets`. The client appends the same
+    /// path, such as `/socket.io/?EIO=4&transport=websocket` or `/ws/v1/markets`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("ws://{}", self.addr)
@@ -126,29 +119,28 @@ impl Server {
         self.counters.connections()
     }
 
-    /// The faults that were injected.
+    /// The counters of injected faults.
     #[must_use]
     pub fn faults(&self) -> FaultCounts {
         self.counters.faults()
     }
 
-    /// The state of a Bayse Markets server that has a market; none for any other server.
+    /// The markets of a Bayse Markets server. `None` for JayX and for playback.
     #[must_use]
     pub fn bayse_market(&self) -> Option<bayse::MarketHandle> {
         self.bayse_market.clone()
     }
 
-    /// The state of a JayX server that has a market; none for any other server.
+    /// The markets of a JayX server. `None` for Bayse Markets and for playback.
     #[must_use]
     pub fn jayx_market(&self) -> Option<jayx::MarketHandle> {
         self.jayx_market.clone()
     }
 
-    /// Stops accepting, closes every connection with 1001, and waits for them to end, three
-    /// seconds at most.
+    /// Stops accepting, closes every connection with 1001, and waits at most three seconds for them to end.
     ///
     /// # Cancel safety
-    /// Dropping the call aborts what is still open.
+    /// Dropping the future aborts the connections that are still open.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         let _ = tokio::time::timeout(SHUTDOWN, &mut self.task).await;
@@ -158,7 +150,7 @@ impl Server {
         Arc::clone(&self.counters)
     }
 
-    /// `market` runs next to the connections for as long as there are any.
+    /// Serves connections, and runs `market` concurrently, until the server stops.
     fn start<P: Protocol>(
         listener: TcpListener,
         protocol: P,

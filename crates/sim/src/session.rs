@@ -1,9 +1,21 @@
 //! A client's session as a state machine without a socket, a timer or a clock.
 //!
-//! All decisions of a server are in a [`Session`] and in an exchange
-//! ([`bayse::Exchange`](crate::bayse::Exchange), [`jayx::Exchange`](crate::jayx::Exchange)): they are
-//! get the inputs and their times, and return the messages to send. The servers of this crate are a shell of
-//! sockets around them; a simulation on virtual time is another.
+//! The protocol of a server is implemented by a [`Session`] and by an exchange
+//! ([`bayse::Exchange`](crate::bayse::Exchange), [`jayx::Exchange`](crate::jayx::Exchange)). They receive inputs and
+//! timestamps, and return outgoing messages. The servers of this crate drive them with sockets. A simulation can
+//! drive them on virtual time:
+//!
+//! ```
+//! use ticklot_sim::{Outgoing, Timestamps, jayx};
+//!
+//! let now = Timestamps::default();
+//! let mut exchange = jayx::Exchange::new(jayx::Config::default(), now)?;
+//! let mut session = exchange.upgrade("/", now).expect("the plain mode accepts every path");
+//! session.text("{}", now);
+//! let error = r#"{"error":{"message":"event is required"}}"#;
+//! assert_eq!(session.outgoing(), Some(Outgoing::Text(error.to_owned())));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,10 +25,9 @@ use ticklot_book::Nanos;
 /// A point in time on the two clocks of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timestamps {
-    /// On a clock that never goes back, from whatever start. Deadlines are counted on it.
+    /// On a monotonic clock with an arbitrary origin. Deadlines use this clock.
     pub at: Nanos,
-    /// On the wall clock, in milliseconds since the epoch: what messages are stamped with. It may be
-    /// set back or forward.
+    /// On the wall clock, in milliseconds since the epoch. Messages carry this time. It may jump.
     pub wall_ms: u64,
 }
 
@@ -27,41 +38,39 @@ pub enum Outgoing {
     Text(String),
     /// A WebSocket ping.
     Ping,
-    /// A close: the last that there is.
+    /// A close. No message follows it.
     Close(Close),
 }
 
 /// One client's connection, after its upgrade, as a pure state machine.
 ///
-/// The shell passes it the client's messages, and reports that its deadline has come or that the market may have
-/// moved; after each of these it takes [`Session::outgoing`] until there is none. Messages that a client sends
-/// while the last replies are still being written wait in the shell: the queue is then as
-/// long as the reply to one call, a step of the market at most.
+/// The driver passes in the client's messages, expired deadlines and possible market changes. After each call it
+/// drains [`Session::outgoing`]. It does not pass in the next message before the replies are written, so that the
+/// queue holds at most the output of one call.
 pub trait Session {
-    /// A text message of the client's.
+    /// Handles a text message from the client.
     fn text(&mut self, text: &str, now: Timestamps);
 
-    /// A binary message of the client's.
+    /// Handles a binary message from the client.
     fn binary(&mut self, now: Timestamps);
 
-    /// A WebSocket pong of the client's.
+    /// Handles a WebSocket pong from the client.
     fn pong(&mut self, now: Timestamps);
 
-    /// When [`Session::timeout`] is to be called, on the clock of [`Timestamps::at`]; none for not at
-    /// all.
+    /// When to call [`Session::timeout`], on the clock of [`Timestamps::at`]. `None` for never.
     fn deadline(&self) -> Option<Nanos>;
 
-    /// The deadline has come. Too early a call does nothing.
+    /// Handles an expired deadline. A call before the deadline does nothing.
     fn timeout(&mut self, now: Timestamps);
 
-    /// The market may have moved: queues the updates since the last call.
+    /// Queues the market updates since the last call.
     fn market_changed(&mut self, now: Timestamps);
 
-    /// The next thing to send. After a [`Outgoing::Close`] there is nothing more.
+    /// Returns the next message to send. Returns `None` after an [`Outgoing::Close`].
     fn outgoing(&mut self) -> Option<Outgoing>;
 }
 
-/// A close: its code and reason.
+/// The code and the reason of a WebSocket close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
     pub(crate) code: u16,
@@ -87,7 +96,7 @@ impl Close {
         self.code
     }
 
-    /// Why.
+    /// The reason that is sent to the client.
     #[must_use]
     pub fn reason(self) -> &'static str {
         self.reason
@@ -99,7 +108,7 @@ impl Close {
 pub struct Rejection {
     /// The HTTP status.
     pub status: u16,
-    /// How long the client has to wait, if the response says so: whole seconds.
+    /// The `Retry-After` header, in whole seconds.
     pub retry_after: Option<Duration>,
     pub(crate) body: &'static str,
 }
@@ -113,7 +122,7 @@ impl Rejection {
         }
     }
 
-    /// For a client that may retry after `wait`, rounded up to whole seconds.
+    /// A rejection with 429. `Retry-After` is `wait`, rounded up to whole seconds.
     pub(crate) fn too_many(body: &'static str, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self {
@@ -123,7 +132,7 @@ impl Rejection {
     }
 }
 
-/// The messages that wait to be sent. A close is the last.
+/// The queue of outgoing messages, which ends with a close.
 #[derive(Debug, Default)]
 pub(crate) struct OutgoingQueue {
     waiting: VecDeque<Outgoing>,
@@ -131,7 +140,7 @@ pub(crate) struct OutgoingQueue {
 }
 
 impl OutgoingQueue {
-    /// Adds something, unless a close came before.
+    /// Adds a message, unless a close is queued.
     pub(crate) fn push(&mut self, outgoing: Outgoing) {
         if !self.is_closed {
             self.is_closed = matches!(outgoing, Outgoing::Close(_));
@@ -147,12 +156,12 @@ impl OutgoingQueue {
         self.push(Outgoing::Close(close));
     }
 
-    /// Whether a close was added.
+    /// Whether a close was queued, even if it was sent already.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// How many wait.
+    /// The number of queued messages.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -1,4 +1,4 @@
-//! Servers on a thread of their own.
+//! Servers on a dedicated thread.
 
 use std::future::Future;
 use std::io;
@@ -15,11 +15,10 @@ use crate::server::Server;
 use crate::venue::Venue;
 use crate::{bayse, jayx};
 
-/// Servers that run on a thread of their own, with a runtime of their own, so that they do not
-/// take time from the client's thread.
+/// Servers on a dedicated thread with its own tokio runtime, so that they take no time from the client's thread.
 ///
-/// No runtime is needed to make one. Dropping it cuts every connection and waits for the thread,
-/// which is a matter of milliseconds; [`Simulator::shutdown`] closes the connections first.
+/// The caller needs no runtime. Dropping the simulator aborts every connection and waits for the thread, which takes
+/// milliseconds. [`Simulator::shutdown`] closes the connections first.
 #[derive(Debug)]
 pub struct Simulator {
     running: Vec<Running>,
@@ -27,7 +26,7 @@ pub struct Simulator {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// What the thread has reported about one of its servers.
+/// The address, counters and markets of a server on the thread.
 #[derive(Debug)]
 struct Running {
     venue: Venue,
@@ -37,7 +36,7 @@ struct Running {
     jayx_market: Option<jayx::MarketHandle>,
 }
 
-/// Asks for connections to be closed before the thread ends. Without it they are cut.
+/// Requests a close of every connection. If the channel closes without it, the connections are aborted.
 #[derive(Debug)]
 struct Shutdown;
 
@@ -45,7 +44,7 @@ impl Simulator {
     /// Serves both venues.
     ///
     /// # Errors
-    /// An address cannot be bound, a configuration is of no use, or no thread can be started.
+    /// A configuration is invalid, an address cannot be bound, or the thread cannot be started.
     pub fn spawn(jayx: jayx::Config, bayse: bayse::Config) -> io::Result<Self> {
         Self::start(async move {
             Ok(vec![
@@ -58,7 +57,7 @@ impl Simulator {
     /// Plays a recording to every connection, as [`Server::playback`] does.
     ///
     /// # Errors
-    /// The address cannot be bound, the speed is not above zero, or no thread can be started.
+    /// The speed is not finite and above zero, the address cannot be bound, or the thread cannot be started.
     pub fn playback(
         venue: Venue,
         recording: Arc<Recording>,
@@ -71,46 +70,46 @@ impl Simulator {
         })
     }
 
-    /// The base URL of a venue's server, as [`Server::url`]; none when it is not served.
+    /// The base URL of a venue's server, as [`Server::url`]. `None` if the venue is not served.
     #[must_use]
     pub fn url(&self, venue: Venue) -> Option<String> {
         self.running(venue).map(|it| format!("ws://{}", it.addr))
     }
 
-    /// Where a venue's server listens; none when it is not served.
+    /// The address of a venue's server. `None` if the venue is not served.
     #[must_use]
     pub fn addr(&self, venue: Venue) -> Option<SocketAddr> {
         self.running(venue).map(|it| it.addr)
     }
 
-    /// The counters of a venue's server; all zero when it is not served.
+    /// The counters of a venue's server. All zero if the venue is not served.
     #[must_use]
     pub fn connections(&self, venue: Venue) -> ConnectionCounts {
-        self.running(venue)
-            .map_or_else(ConnectionCounts::default, |it| it.counters.connections())
+        let counts = self.running(venue).map(|it| it.counters.connections());
+        counts.unwrap_or_default()
     }
 
-    /// The faults that a venue's server has injected, as [`Server::faults`]; none when it is not served.
+    /// The counters of injected faults of a venue's server. All zero if the venue is not served.
     #[must_use]
     pub fn faults(&self, venue: Venue) -> FaultCounts {
-        self.running(venue)
-            .map_or_else(FaultCounts::default, |it| it.counters.faults())
+        let counts = self.running(venue).map(|it| it.counters.faults());
+        counts.unwrap_or_default()
     }
 
-    /// The state of the Bayse Markets server, as [`Server::bayse_market`]; none when it has no market.
+    /// The markets of the Bayse Markets server, as [`Server::bayse_market`]. `None` for playback.
     #[must_use]
     pub fn bayse_market(&self) -> Option<bayse::MarketHandle> {
         self.running(Venue::Bayse)?.bayse_market.clone()
     }
 
-    /// The state of the JayX server, as [`Server::jayx_market`]; none when it has no market.
+    /// The markets of the JayX server, as [`Server::jayx_market`]. `None` for playback.
     #[must_use]
     pub fn jayx_market(&self) -> Option<jayx::MarketHandle> {
         self.running(Venue::Jayx)?.jayx_market.clone()
     }
 
-    /// Closes every connection with 1001 and stops. Blocks until the clients have answered, three
-    /// seconds at most: a client that runs on the calling thread cannot answer meanwhile.
+    /// Closes every connection with 1001 and stops. Blocks for at most three seconds, until the clients have replied.
+    /// A client on the calling thread cannot reply during the call.
     pub fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(Shutdown);
@@ -132,7 +131,7 @@ impl Simulator {
         let thread = thread::Builder::new()
             .name("ticklot-sim".to_owned())
             .spawn(move || runtime.block_on(run(servers, ready, stopped)))?;
-        let gone = |_| io::Error::other("the simulator's thread is gone");
+        let gone = |_| io::Error::other("the simulator's thread has panicked");
         Ok(Self {
             running: started.recv().map_err(gone)??,
             stop: Some(stop),

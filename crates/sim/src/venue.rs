@@ -3,8 +3,8 @@
 /// A venue whose server is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Venue {
-    /// JayX, the spot exchange.
+    /// JayX, a spot exchange.
     Jayx,
-    /// Bayse Markets, the prediction markets.
+    /// Bayse Markets, an exchange of prediction markets.
     Bayse,
 }

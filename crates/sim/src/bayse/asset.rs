@@ -1,4 +1,4 @@
-//! Prices of assets from outside of the venue.
+//! External asset prices, such as BTCUSDT.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::market::FairValue;
 pub struct Asset {
     /// Such as `BTCUSDT`.
     pub symbol: String,
-    /// Its price at the start, in ticks of 10^-`decimals`.
+    /// Its initial price, in ticks of 10^-`decimals`.
     pub start: Ticks,
-    /// The decimals of a tick.
+    /// The number of decimals of a tick.
     pub decimals: u8,
-    /// How hard the price is pushed each time at most, in thousandths of a tick.
+    /// The maximum random change of the price's velocity per update, in thousandths of a tick.
     pub volatility: u32,
 }
 
@@ -45,14 +45,14 @@ impl Asset {
     }
 }
 
-/// The prices of one moment, in the order of the assets.
+/// The prices at one time, in the order of the assets.
 pub(super) struct Quotes {
-    /// When they were so, in milliseconds since the epoch.
+    /// The time of the prices, in milliseconds since the epoch.
     pub(super) at_ms: u64,
     pub(super) ticks: Vec<Ticks>,
 }
 
-/// The walks of all prices.
+/// The random walks of all prices.
 pub(super) struct AssetPrices {
     rng: fastrand::Rng,
     walks: Vec<FairValue>,
@@ -68,7 +68,7 @@ impl AssetPrices {
         };
         let walks: Vec<_> = assets.iter().map(walk).collect();
         Self {
-            // Apart from the markets' draws, so that assets do not change them.
+            // Independent of the markets' generators, so that assets do not affect the markets.
             rng: fastrand::Rng::with_seed(seed ^ 0xa55e_7000_a55e_7000),
             quotes: watch::Sender::new(quotes(&walks, now_ms)),
             walks,

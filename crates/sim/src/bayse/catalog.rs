@@ -1,9 +1,8 @@
-//! Finds events, markets, users and assets by their ids. The rest of the module uses indexes: a market
-//! is its index among the markets.
+//! Finds events, markets, users and assets by their ids. The rest of the module refers to them by index.
 
 use super::{Config, Event, Listing, User};
 
-/// A configuration whose events are settled.
+/// A configuration, with an event for every market.
 pub(super) struct Catalog {
     pub(super) config: Config,
     events: Vec<Event>,

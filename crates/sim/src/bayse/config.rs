@@ -1,4 +1,4 @@
-//! The configuration of a server.
+//! The configuration of a Bayse Markets server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,42 +9,39 @@ use crate::fault_config::FaultConfig;
 use crate::invalid;
 use crate::net::{Limits, Rate};
 
-/// What a Bayse Markets server is like. Start from [`Config::default`].
+/// The configuration of a Bayse Markets server. Start from [`Config::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen. Default `127.0.0.1:0`: a free port.
+    /// The address to listen on. Default `127.0.0.1:0`, a free port.
     pub listen: SocketAddr,
-    /// Decides the markets. The same seed gives the same books and fills, one after the other.
-    /// Default 1.
+    /// The seed of the markets. Equal seeds produce equal sequences of books and fills. Default 1.
     pub seed: u64,
-    /// The markets that are served. Default: [`Listing::rate_cut`] and [`Listing::long_shot`].
+    /// The markets to serve. Default: [`Listing::rate_cut`] and [`Listing::long_shot`].
     pub markets: Vec<Listing>,
-    /// The events that the markets belong to. A market that none names gets one of its own, as
-    /// [`Event::of`] makes it. Default: [`Event::rate_cut`] and [`Event::long_shot`].
+    /// The events of the markets. A market without an event gets [`Event::of`]. Default: [`Event::rate_cut`] and
+    /// [`Event::long_shot`].
     pub events: Vec<Event>,
-    /// Who trades. Each order is equally likely to be anyone's. Default: [`User::demo`] and five
+    /// The users who trade. Each order belongs to any of them with equal probability. Default: [`User::demo`] and five
     /// others.
     pub users: Vec<User>,
     /// The assets whose prices are published. Default: [`Asset::all`].
     pub assets: Vec<Asset>,
-    /// How often the markets move and updates go out. Default 100 ms.
+    /// The time between two steps of the markets and their updates. Default 100 ms.
     pub update_every: Duration,
-    /// How often the prices of assets move and go out. Default 1 s.
+    /// The time between two updates of asset prices. Default 1 s.
     pub asset_price_every: Duration,
-    /// Whether all that a connection gets in one step of the markets shares a frame, a line each,
-    /// up to about 32 KiB. Default true.
+    /// Whether the messages of a step share a frame, one per line, up to about 32 KiB. Default true.
     pub batch: bool,
-    /// How often a WebSocket ping goes out. Default 54 s.
+    /// The time between two WebSocket pings. Default 54 s.
     pub ping_every: Duration,
-    /// How long after the last pong, or the upgrade, a client is given up. Default 60 s.
+    /// The maximum time from the upgrade or the last pong to the next pong. Default 60 s.
     pub pong_timeout: Duration,
-    /// How many messages a client may send on a connection. Default 10 a second.
+    /// The rate limit of a client's messages on a connection. Default 10 per second.
     pub messages: Rate,
-    /// How often one address may upgrade a connection. Default 100 times in 10 s: the venue's
-    /// number is not known, and this one is in nobody's way.
+    /// The rate limit of one address's upgrades. Default 100 in 10 s. The venue's limit is unknown.
     pub upgrades: Rate,
-    /// How many steps with fills are kept for clients that read slowly. Default 1,024, which is
-    /// a minute and a half at the default pace, and a few megabytes.
+    /// The number of steps with fills that are stored for slow clients. Default 1,024: a minute and a half at the
+    /// default rate, and a few megabytes.
     pub backlog: usize,
     /// The limits on a client.
     pub limits: Limits,
@@ -82,14 +79,14 @@ impl Default for Config {
 impl Config {
     pub(crate) fn check(&self) -> io::Result<()> {
         if self.markets.is_empty() {
-            return Err(invalid("a server needs a market to serve"));
+            return Err(invalid("no markets are configured"));
         }
         if self.users.is_empty() {
-            return Err(invalid("a market needs a user to trade"));
+            return Err(invalid("no users are configured"));
         }
         let intervals = [self.update_every, self.asset_price_every, self.ping_every];
         if intervals.iter().any(Duration::is_zero) {
-            return Err(invalid("an interval must be longer than nothing"));
+            return Err(invalid("an interval must be above zero"));
         }
         Ok(())
     }

@@ -1,59 +1,58 @@
-//! A log of the latest fills, for connections that must not miss any of them.
+//! A log of the latest fills, for connections that must receive all of them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fill_message::FillMessage;
 
-/// The events of one step, in the order in which they are sent.
+/// The fill messages of one step, in send order.
 pub(super) struct StepEvents {
     pub(super) step: u64,
     pub(super) messages: Vec<FillMessage>,
 }
 
-/// The last steps with events: the queue of every connection, with each
-/// connection keeping its own position in it.
+/// The last steps with events. All connections share it, and each stores its own position.
 pub(super) struct EventLog {
-    steps: Mutex<LogState>,
-    most: usize,
+    state: Mutex<LogState>,
+    capacity: usize,
 }
 
 #[derive(Default)]
 struct LogState {
-    kept: VecDeque<Arc<StepEvents>>,
-    /// The newest step that had to go.
-    gone: u64,
+    steps: VecDeque<Arc<StepEvents>>,
+    /// The newest evicted step.
+    evicted: u64,
 }
 
 impl EventLog {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self {
-            steps: Mutex::default(),
-            most: most.max(1),
+            state: Mutex::default(),
+            capacity: capacity.max(1),
         }
     }
 
-    /// Adds the events of a step. The oldest step makes room.
+    /// Adds the events of a step. Evicts the oldest step if the log is full.
     pub(super) fn push(&self, events: StepEvents) {
         if events.messages.is_empty() {
             return;
         }
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        steps.kept.push_back(Arc::new(events));
-        if steps.kept.len() > self.most {
-            steps.gone = steps.kept.pop_front().map_or(0, |oldest| oldest.step);
+        let mut log = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        log.steps.push_back(Arc::new(events));
+        if log.steps.len() > self.capacity {
+            log.evicted = log.steps.pop_front().map_or(0, |oldest| oldest.step);
         }
     }
 
-    /// The events after step `after`, up to step `to`; none if a part of them is gone.
+    /// The events after step `after`, up to step `to`. `None` if some of them were evicted.
     pub(super) fn between(&self, after: u64, to: u64) -> Option<Vec<Arc<StepEvents>>> {
-        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if steps.gone > after {
+        let log = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.evicted > after {
             return None;
         }
-        let from = steps.kept.partition_point(|it| it.step <= after);
-        let wanted = steps.kept.range(from..);
-        Some(wanted.take_while(|it| it.step <= to).cloned().collect())
+        let from = log.steps.partition_point(|it| it.step <= after);
+        let range = log.steps.range(from..).take_while(|it| it.step <= to);
+        Some(range.cloned().collect())
     }
 }
 
@@ -62,29 +61,24 @@ mod tests {
     use super::*;
 
     fn events(step: u64) -> StepEvents {
-        let message = FillMessage {
+        let message = || FillMessage {
             is_public: true,
             event: 0,
             market: 0,
             user: 0,
             text: String::new(),
         };
-        StepEvents {
-            step,
-            messages: vec![message],
-        }
+        let messages = (step != 9).then(message).into_iter().collect();
+        StepEvents { step, messages }
     }
 
     #[test]
-    fn returns_new_or_reports_loss() {
+    fn returns_range_or_reports_loss() {
         let event_log = EventLog::new(3);
-        for step in [2, 3, 5, 8] {
+        // Step 9 has no events and evicts nothing.
+        for step in [2, 3, 5, 8, 9] {
             event_log.push(events(step));
         }
-        event_log.push(StepEvents {
-            step: 9,
-            messages: Vec::new(),
-        });
         let between = |after, to| {
             let steps = event_log.between(after, to)?;
             Some(steps.iter().map(|it| it.step).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! The venue without a socket, a timer or a clock.
+//! Bayse Markets without a socket, a timer or a clock.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,10 +9,11 @@ use super::{Bayse, Config, MarketHandle, open};
 use crate::net::{Protocol, RequestTarget};
 use crate::session::{Rejection, Session, Timestamps};
 
-/// Bayse Markets as a pure state machine: whoever drives it moves its markets and carries its
-/// messages. [`Server::bayse`](crate::Server::bayse) is the same over sockets.
+/// Bayse Markets as a pure state machine. The driver steps its markets and transports its messages.
+/// [`Server::bayse`](crate::Server::bayse) runs it over sockets.
 ///
-/// The same configuration, and the same calls at the same moments, give the same messages.
+/// The configuration, the calls and their timestamps determine all messages. See [`session`](crate::session) for an
+/// example.
 pub struct Exchange {
     venue: Bayse,
     driver: MarketDriver,
@@ -21,11 +22,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// The venue as it opens, at `now`. Addresses, intervals of the market and limits of the socket
-    /// in the configuration are for a server and mean nothing here.
+    /// Opens the venue at `now`. The listening address, the update intervals and the socket limits in the
+    /// configuration have no effect.
     ///
     /// # Errors
-    /// The configuration is of no use.
+    /// The configuration is invalid.
     pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
         let (venue, handle, driver) = open(config, now.wall_ms);
@@ -37,22 +38,22 @@ impl Exchange {
         })
     }
 
-    /// Moves the markets on by a step, as a server does every
-    /// [`update_every`](Config::update_every). Its sessions have [`Session::market_changed`] then.
+    /// Steps the markets, as a server does every [`update_every`](Config::update_every). Call
+    /// [`Session::market_changed`] on the sessions afterwards.
     pub fn step(&mut self, now: Timestamps) {
         self.driver.step(now.wall_ms);
     }
 
-    /// Moves the prices of assets on, as a server does every
-    /// [`asset_price_every`](Config::asset_price_every). Its sessions have [`Session::market_changed`] then.
+    /// Updates the asset prices, as a server does every [`asset_price_every`](Config::asset_price_every). Call
+    /// [`Session::market_changed`] on the sessions afterwards.
     pub fn quote(&mut self, now: Timestamps) {
         self.driver.quote(now.wall_ms);
     }
 
-    /// Answers an upgrade: the request's path, with its query, and where it comes from.
+    /// Accepts an upgrade to `target`, a path with an optional query, from the address `from`.
     ///
     /// # Errors
-    /// It is refused, as a server would refuse it.
+    /// The venue rejects the upgrade.
     pub fn upgrade(
         &mut self,
         target: &str,
@@ -66,15 +67,14 @@ impl Exchange {
         Ok(Box::new(client))
     }
 
-    /// The answer to a `GET` of order books: the HTTP status and the document. None when the path
-    /// is another one.
+    /// The HTTP status and body of the response to a `GET` of order books. `None` for any other path.
     #[must_use]
     pub fn get(&self, target: &str) -> Option<(u16, String)> {
         let page = self.venue.page(RequestTarget::parse(target))?;
         Some((page.status.as_u16(), page.text))
     }
 
-    /// The state of the venue.
+    /// The handle of the venue's markets.
     #[must_use]
     pub fn market_handle(&self) -> &MarketHandle {
         &self.handle

@@ -1,4 +1,4 @@
-//! Messages about fills, and who receives them.
+//! Messages about fills, and their recipients.
 
 use super::SCALE;
 use super::catalog::Catalog;
@@ -9,13 +9,13 @@ use crate::wire::bayse::{
     IsoTime, Message, OrderNames, OrderUpdated, buy_or_sell, order_status,
 };
 
-/// A message about one order's part in a fill, written once for all clients that receive it.
+/// A message about one side of a fill, serialized once for all recipients.
 pub(super) struct FillMessage {
-    /// Whether everybody may receive it; otherwise the owner alone.
+    /// Whether all clients may receive it. Otherwise only the owner may.
     pub(super) is_public: bool,
     pub(super) event: usize,
     pub(super) market: usize,
-    /// Whose order it is.
+    /// The owner of the order.
     pub(super) user: usize,
     pub(super) text: String,
 }
@@ -31,14 +31,14 @@ struct BookRef {
 /// Writes the messages of a step.
 pub(super) struct FillMessageWriter<'a> {
     pub(super) catalog: &'a Catalog,
-    /// When the markets opened, in milliseconds since the epoch: before, nobody had an order.
+    /// When the markets opened, in milliseconds since the epoch. It replaces the time 0 of the initial orders.
     pub(super) opened_ms: u64,
     pub(super) now_ms: u64,
 }
 
 impl FillMessageWriter<'_> {
-    /// The messages of the last step: the public ones first, then those for the owners. Of each fill the maker
-    /// comes first, then the taker.
+    /// The messages of the last step: the public ones, then those for the owners. The maker of a fill precedes the
+    /// taker.
     pub(super) fn messages(&self, markets: &[[OutcomePair; 2]]) -> Vec<FillMessage> {
         let mut messages = Vec::new();
         for is_public in [true, false] {
@@ -144,7 +144,7 @@ fn for_each_fill(markets: &[[OutcomePair; 2]], mut visit: impl FnMut(BookRef, &F
     }
 }
 
-/// The number of an order is unique within its book only: the id names the book too.
+/// An order's number is unique only within its book, so that the id includes the book.
 fn order_id(book: BookRef, order: &Order) -> String {
     let book = (book.market * 2 + book.currency) * 2 + book.outcome;
     format!("ord_{book:02x}{:08x}", order.id)

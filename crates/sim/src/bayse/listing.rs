@@ -1,8 +1,8 @@
-//! What is traded: events, their markets, and the outcomes of those.
+//! Listings: events, their markets, and the outcomes of the markets.
 
 use ticklot_book::Ticks;
 
-/// The two currencies that books are kept in.
+/// The currency of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Currency {
     /// US dollars.
@@ -28,7 +28,7 @@ impl Currency {
     }
 }
 
-/// A market that is served, with its two outcomes.
+/// A market with two outcomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The market's id.
@@ -37,19 +37,18 @@ pub struct Listing {
     pub yes_id: String,
     /// The id of its outcome NO.
     pub no_id: String,
-    /// What YES is worth at the start: 1 to 99 ticks of 0.01.
+    /// The initial fair value of YES: 1 to 99 ticks of 0.01.
     pub fair: Ticks,
-    /// What the market is called.
+    /// The title of the market.
     pub title: String,
-    /// What the market asks.
+    /// The question of the market.
     pub question: String,
-    /// What YES and NO are called.
+    /// The labels of YES and NO.
     pub labels: [String; 2],
 }
 
 impl Listing {
-    /// A market whose ids are made from one name: `mkt_<name>`, `out_<name>-yes`,
-    /// `out_<name>-no`.
+    /// A market with ids derived from its name: `mkt_<name>`, `out_<name>-yes` and `out_<name>-no`.
     #[must_use]
     pub fn new(name: &str, fair: Ticks) -> Self {
         Self {
@@ -63,14 +62,14 @@ impl Listing {
         }
     }
 
-    /// `mkt_us-rate-cut`: starts at 0.62, with two full books.
+    /// `mkt_us-rate-cut`, which starts at 0.62 with two full books.
     #[must_use]
     pub fn rate_cut() -> Self {
         Self::new("us-rate-cut", Ticks(62))
     }
 
-    /// `mkt_btc-above-1m`: starts at 0.02, so near the end of the range that its books are
-    /// one-sided now and then.
+    /// `mkt_btc-above-1m`, which starts at 0.02. Its books are sometimes one-sided, because the price is near the end
+    /// of the range.
     #[must_use]
     pub fn long_shot() -> Self {
         Self::new("btc-above-1m", Ticks(2))
@@ -82,30 +81,27 @@ impl Listing {
     }
 }
 
-/// An event: what markets are about.
+/// An event, which groups markets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The event's id.
     pub id: String,
-    /// Its name in addresses.
+    /// Its name in URLs.
     pub slug: String,
-    /// Its name.
+    /// Its title.
     pub title: String,
-    /// Such as `open`.
+    /// Its status, such as `open`.
     pub status: String,
-    /// Such as `SINGLE_MARKET`.
+    /// Its type, such as `SINGLE_MARKET`.
     pub kind: String,
     /// When it was created, in milliseconds since the epoch.
     pub created_ms: u64,
-    /// The ids of its markets. One that is not served is passed over; one that another event has
-    /// named before stays with that.
+    /// The ids of its markets. Unknown ids are ignored. A market belongs to the first event that lists it.
     pub markets: Vec<String>,
 }
 
 impl Event {
-    /// An open event about one market: `mkt_<name>` makes it `evt_<name>`.
-    ///
-    /// A market that no event names gets this one.
+    /// An open event `evt_<name>` with one market, `mkt_<name>`. Every market without an event gets this one.
     #[must_use]
     pub fn of(listing: &Listing) -> Self {
         let id = listing.market_id.as_str();

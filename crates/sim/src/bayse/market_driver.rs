@@ -1,4 +1,4 @@
-//! Moves the markets step by step, and publishes their state and their fills.
+//! Steps the markets, and publishes their state and their fills.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use ticklot_book::Ticks;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::asset::AssetPrices;
+use super::asset::{AssetPrices, Quotes};
 use super::catalog::Catalog;
 use super::event_log::{EventLog, StepEvents};
 use super::fill_message::FillMessageWriter;
@@ -18,13 +18,13 @@ use crate::market::{Market, OutcomePair, View};
 pub(super) struct MarketState {
     /// The number of the step; 0 before the first.
     pub(super) step: u64,
-    /// When it was, in milliseconds since the epoch.
+    /// The time of the step, in milliseconds since the epoch.
     pub(super) at_ms: u64,
-    /// Of each market, in each currency, the books of YES and NO.
+    /// The books of YES and NO, per market and currency.
     books: Vec<[[View; 2]; 2]>,
-    /// Of each market, what YES and NO cost.
+    /// The prices of YES and NO, per market.
     pub(super) prices: Vec<[Ticks; 2]>,
-    /// Of each event, the step in which its prices last changed.
+    /// The step in which prices last changed, per event.
     pub(super) changed: Vec<u64>,
 }
 
@@ -51,7 +51,7 @@ impl MarketState {
     }
 }
 
-/// What YES and NO cost: the last trade of each, and before the first one its fair value.
+/// The prices of YES and NO: that of the last trade, or the fair value before the first one.
 fn prices(pair: &OutcomePair) -> [Ticks; 2] {
     [pair.yes(), pair.no()].map(|book: &Market| {
         let last = book.trades().next();
@@ -59,14 +59,14 @@ fn prices(pair: &OutcomePair) -> [Ticks; 2] {
     })
 }
 
-/// Whether the markets are paused. Locked while they move.
+/// Whether the markets are paused. Locked during a step.
 pub(super) type PauseFlag = Arc<Mutex<bool>>;
 
-/// All markets, and where they are shown.
+/// All markets, and the channels on which they are published.
 pub(super) struct MarketDriver {
     catalog: Arc<Catalog>,
     markets: Vec<[OutcomePair; 2]>,
-    walks: AssetPrices,
+    asset_prices: AssetPrices,
     opened_ms: u64,
     state: watch::Sender<Arc<MarketState>>,
     event_log: Arc<EventLog>,
@@ -75,9 +75,9 @@ pub(super) struct MarketDriver {
 
 impl MarketDriver {
     pub(super) fn new(
-        catalog: Arc<Catalog>,
-        event_log: Arc<EventLog>,
-        paused: PauseFlag,
+        catalog: &Arc<Catalog>,
+        event_log: &Arc<EventLog>,
+        paused: &PauseFlag,
         now: u64,
     ) -> Self {
         let config = &catalog.config;
@@ -92,13 +92,13 @@ impl MarketDriver {
         let mut state = MarketState::of(&markets, 0, now);
         state.changed = vec![0; catalog.events()];
         Self {
-            walks: AssetPrices::new(&config.assets, seed, now),
-            catalog,
+            asset_prices: AssetPrices::new(&config.assets, seed, now),
+            catalog: Arc::clone(catalog),
             markets,
             opened_ms: now,
             state: watch::Sender::new(Arc::new(state)),
-            event_log,
-            paused,
+            event_log: Arc::clone(event_log),
+            paused: Arc::clone(paused),
         }
     }
 
@@ -106,11 +106,11 @@ impl MarketDriver {
         self.state.subscribe()
     }
 
-    pub(super) fn walks(&self) -> &AssetPrices {
-        &self.walks
+    pub(super) fn quotes(&self) -> watch::Receiver<Arc<Quotes>> {
+        self.asset_prices.quotes()
     }
 
-    /// Runs for ever.
+    /// Steps the markets and the asset prices forever.
     pub(super) async fn run(mut self) {
         let mut updates = every(self.catalog.config.update_every);
         let mut quotes = every(self.catalog.config.asset_price_every);
@@ -127,7 +127,7 @@ impl MarketDriver {
         }
     }
 
-    /// Moves the markets on. The fills are in the log before the state that they led to is published.
+    /// Steps the markets. Adds the fills to the log before it publishes the new state.
     pub(super) fn step(&mut self, now_ms: u64) {
         for pair in self.markets.iter_mut().flatten() {
             pair.step(now_ms);
@@ -147,9 +147,9 @@ impl MarketDriver {
         self.state.send_replace(Arc::new(state));
     }
 
-    /// Moves the prices of assets on.
+    /// Updates the asset prices.
     pub(super) fn quote(&mut self, now_ms: u64) {
-        self.walks.step(now_ms);
+        self.asset_prices.step(now_ms);
     }
 
     fn changed(&self, before: &MarketState, after: &MarketState) -> Vec<u64> {

@@ -1,4 +1,4 @@
-//! The server's own state, for tests that compare it with a client's.
+//! Access to the server's markets, for tests that compare them with a client's state.
 
 use std::sync::{Arc, PoisonError};
 
@@ -9,7 +9,7 @@ use super::listing::Currency;
 use super::market_driver::{MarketState, PauseFlag};
 use crate::market::View;
 
-/// The state of the markets of a running server.
+/// A handle to the markets of a running server.
 #[derive(Clone)]
 pub struct MarketHandle {
     pub(super) catalog: Arc<Catalog>,
@@ -18,8 +18,8 @@ pub struct MarketHandle {
 }
 
 impl MarketHandle {
-    /// The book of an outcome as it is now, with all the levels that are sent: prices in ticks of
-    /// 0.01, quantities in lots of 0.01. None when there is no such outcome.
+    /// The current book of an outcome with all published levels: prices in ticks of 0.01, quantities in lots of 0.01.
+    /// `None` if the outcome is unknown.
     #[must_use]
     pub fn book(&self, outcome_id: &str, currency: Currency) -> Option<View> {
         let (market, outcome) = self.catalog.find_outcome(outcome_id)?;
@@ -27,14 +27,13 @@ impl MarketHandle {
         Some(state.books(market, currency)[outcome].clone())
     }
 
-    /// How many steps the markets have made.
+    /// The number of steps of the markets.
     #[must_use]
     pub fn step(&self) -> u64 {
         self.state.borrow().step
     }
 
-    /// Pauses the markets, so that a client's state can become the same.
-    /// When the call returns, no step is under way.
+    /// Pauses the markets, so that a client can catch up. No step is running when the call returns.
     pub fn pause(&self) {
         self.set_paused(true);
     }

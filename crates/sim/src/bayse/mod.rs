@@ -1,56 +1,55 @@
-//! Bayse Markets: the prediction markets' stream.
+//! Bayse Markets, an exchange of prediction markets.
 //!
-//! | endpoint | channels | what comes at once | what comes then |
+//! | endpoint | channels | initial messages | updates |
 //! |---|---|---|---|
-//! | `/ws/v1/markets` | `orderbook` | both books of each market | the same, at every step |
-//! | | `prices` | the prices of the event | the same, when one has changed |
+//! | `/ws/v1/markets` | `orderbook` | both books of each market | the books, at every step |
+//! | | `prices` | the prices of the event | the prices, after a change |
 //! | | `activity`, `user_trades` | | each fill |
-//! | `/ws/v1/realtime` | `asset_prices` | the price of each symbol | the same, once a second |
-//! | `/ws/v1/user` | `orders` | | each fill of one's own orders |
+//! | `/ws/v1/realtime` | `asset_prices` | the price of each symbol | the prices, once a second |
+//! | `/ws/v1/user` | `orders` | | each fill of the client's orders |
 //!
-//! `GET /v1/pm/books?outcomeId[]=..&depth=10&currency=USD` on the same port answers with the order
-//! books alone. Other paths are refused with 404, and addresses that upgrade too often
-//! ([`Config::upgrades`]) with 429 and a `Retry-After`.
+//! `GET /v1/pm/books?outcomeId[]=..&depth=10&currency=USD` on the same port returns order books. Other paths are
+//! rejected with 404. Addresses above the rate limit of upgrades ([`Config::upgrades`]) are rejected with 429 and a
+//! `Retry-After`.
 //!
-//! # One market
-//! All of it comes from one seeded market of individual orders, each of a [`User`], so that it
-//! agrees: a fill is told to everybody twice, as the `buy_order` of one user and the `sell_order`
-//! of another, and to each of the two as an `order_updated`; the price of its outcome is from then
-//! on that of the fill; and the book that follows lacks what was filled. A connection is told of a
-//! step in this order: `buy_order` and `sell_order`, `order_updated`, `price_update`,
-//! `orderbook_update`. Of each fill the order that rested comes first, then the one that arrived.
+//! # Consistency
+//! All messages come from one seeded simulation of individual orders, each owned by a [`User`]. All channels
+//! therefore agree on a fill. It appears twice in public, as the `buy_order` of one user and the `sell_order` of the
+//! other, and as an `order_updated` to each of them. Its price becomes the price of its outcome, and the next book
+//! excludes the filled quantity.
 //!
-//! Each currency of a market has books of its own. Fills in both are told, prices are those in
-//! USD. Nothing keeps a user from trading with himself.
+//! A connection receives the messages of a step in this order: `buy_order` and `sell_order`, `order_updated`,
+//! `price_update`, `orderbook_update`. The maker of a fill precedes the taker.
+//!
+//! Each market has separate books per currency. Fills in both currencies are sent, but prices are those in USD. A
+//! user may trade with itself.
 //!
 //! # Slow clients
-//! Books and prices are the latest: a client that reads slowly misses some in between. Fills are
-//! never missed: a client that is more than [`Config::backlog`] steps with fills behind is closed
-//! with 1008 and `too slow: messages were lost`, if it is in a room that tells of fills.
+//! Books and prices are snapshots, and a slow client skips intermediate ones. Fills are never skipped. A client that
+//! subscribes to fills and falls more than [`Config::backlog`] steps with fills behind is closed with 1008 and
+//! `too slow: messages were lost`.
 //!
-//! # Chosen by the simulator
-//! What the venue does not document:
-//! - `Market IDs are required` when `marketIds` are missing or empty, `At most 10 market IDs are
-//!   allowed` when there are more, `User ID is required`; `unknown market: <id>`, `unknown event:
-//!   <id>`, `unknown user: <id>`, `unknown channel: <name>`; a refused message subscribes to
-//!   nothing;
-//! - the room of `user_trades` is `user_trades:<userId>`;
-//! - the venue's text for a channel that is elsewhere is used for all channels and endpoints;
-//! - JSON that is no object is an `Invalid message format`; a missing type is echoed as nothing;
-//!   on `/ws/v1/user` missing credentials come before every other error but that one;
-//! - leaving a room that one is not in is answered like leaving one that one is in; subscribing
-//!   again sends what comes at once again; a fill is told once, however many of its rooms one is in;
-//! - messages over the limit do not count towards it; the body of a 429 is `rate limit exceeded:
-//!   too many connections`, and only upgrades that nothing else is wrong with count;
-//! - a client without a pong in time is closed with 1008, one that sends a binary frame with 1003;
-//! - the price of an outcome is that of its last trade in USD, before the first one its fair value:
-//!   YES and NO need not add up to one;
-//! - in a `buy_order` or `sell_order`, quantity and price are those of the fill, the amount is
-//!   their product, and the status is that of the order after it; in NGN, too, a total or an amount
-//!   is price times quantity;
-//! - in an `order_updated` a market order shows the price of the fill and `IOC`;
-//! - the REST endpoint leaves out unknown outcomes; without a depth it is 10; a currency that there
-//!   is not, or a depth that is not above zero, is answered with 400 and `{"message":"..."}`.
+//! # Undocumented behavior
+//! The venue does not document the following. The simulator chooses:
+//! - Error texts: `Market IDs are required` for missing or empty `marketIds`, `At most 10 market IDs are allowed`,
+//!   `User ID is required`, `unknown market: <id>`, `unknown event: <id>`, `unknown user: <id>` and
+//!   `unknown channel: <name>`. A rejected message subscribes to nothing.
+//! - The room of `user_trades` is `user_trades:<userId>`.
+//! - The venue's error text for a channel of a different endpoint applies to all channels and endpoints.
+//! - JSON that is not an object is an `Invalid message format`. A missing type is echoed as an empty one. On
+//!   `/ws/v1/user`, missing credentials take precedence over all other errors except the invalid format.
+//! - Unsubscribing is confirmed even without a subscription. A repeated subscription sends the initial messages
+//!   again. A client receives a fill once, even if it subscribes to several rooms of the fill.
+//! - Messages above the rate limit do not count towards it. The body of a 429 is `rate limit exceeded: too many
+//!   connections`, and only otherwise valid upgrades count.
+//! - A missing pong closes the connection with 1008, a binary frame with 1003.
+//! - The price of an outcome is that of its last trade in USD, or its fair value before the first trade. The prices
+//!   of YES and NO need not add up to one.
+//! - In a `buy_order` or `sell_order`, quantity and price are those of the fill, the amount is their product, and the
+//!   status is that of the order after the fill. A total or an amount in NGN is price times quantity as well.
+//! - In an `order_updated`, a market order has the price of the fill and `IOC`.
+//! - The REST endpoint omits unknown outcomes. The default depth is 10. An unknown currency or an invalid depth is
+//!   rejected with 400 and `{"message":"..."}`.
 
 mod asset;
 mod catalog;
@@ -81,7 +80,7 @@ pub use self::config::Config;
 use self::event_log::EventLog;
 pub use self::exchange::Exchange;
 pub use self::listing::{Currency, Event, Listing};
-use self::market_driver::{MarketDriver, MarketState};
+use self::market_driver::{MarketDriver, MarketState, PauseFlag};
 pub use self::market_handle::MarketHandle;
 use self::room::Endpoint;
 use self::session::{ClientSession, MarketWatch};
@@ -97,7 +96,7 @@ const SCALE: Scale = match Scale::new(2, 2) {
     Err(_) => Scale::UNIT,
 };
 
-/// The venue, as its connections see it.
+/// The state that all connections share.
 pub(crate) struct Bayse {
     catalog: Arc<Catalog>,
     states: watch::Receiver<Arc<MarketState>>,
@@ -107,7 +106,7 @@ pub(crate) struct Bayse {
     clock: Clock,
 }
 
-/// The venue, its market handle, and the future that drives its markets.
+/// Opens the venue. The future drives its markets.
 pub(crate) fn start(
     config: Config,
 ) -> (
@@ -119,13 +118,12 @@ pub(crate) fn start(
     (venue, handle, driver.run())
 }
 
-/// The venue, its market handle, and its markets, which the caller has to move.
+/// Opens the venue. The caller steps its markets.
 fn open(config: Config, wall_ms: u64) -> (Bayse, MarketHandle, MarketDriver) {
     let event_log = Arc::new(EventLog::new(config.backlog));
     let catalog = Arc::new(Catalog::new(config));
-    let paused = Arc::default();
-    let (markets, told) = (Arc::clone(&catalog), Arc::clone(&event_log));
-    let driver = MarketDriver::new(markets, told, Arc::clone(&paused), wall_ms);
+    let paused = PauseFlag::default();
+    let driver = MarketDriver::new(&catalog, &event_log, &paused, wall_ms);
     let handle = MarketHandle {
         catalog: Arc::clone(&catalog),
         state: driver.state(),
@@ -134,7 +132,7 @@ fn open(config: Config, wall_ms: u64) -> (Bayse, MarketHandle, MarketDriver) {
     let venue = Bayse {
         catalog,
         states: driver.state(),
-        quotes: driver.walks().quotes(),
+        quotes: driver.quotes(),
         event_log,
         limiter: Mutex::default(),
         clock: Clock::start(),

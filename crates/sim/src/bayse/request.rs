@@ -1,4 +1,4 @@
-//! Reads and checks the requests of a client, with the venue's error texts.
+//! Parses and validates the requests of a client, with the venue's error texts.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::listing::Currency;
 use super::room::{Endpoint, Room};
 use super::user::{AUTH_REQUIRED, authenticate};
 
-const MOST_MARKETS: usize = 10;
+const MAX_MARKETS: usize = 10;
 const NO_EVENT: &str = "Event ID is required";
 const NO_SYMBOLS: &str = "Symbols required to subscribe to asset prices";
 /// Chosen by the simulator.
@@ -16,20 +16,20 @@ const NO_MARKETS: &str = "Market IDs are required";
 const NO_USER: &str = "User ID is required";
 pub(super) const BAD_CURRENCY: &str = "Unsupported currency. Supported currencies are USD and NGN";
 
-/// A message of a client that is in order.
+/// A valid request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Ping,
-    /// No room twice.
+    /// Rooms without duplicates.
     Subscribe(Vec<Room>),
-    /// The name of the room, known or not.
+    /// The name of a room, which may be unknown.
     Unsubscribe(String),
 }
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
-/// The text of the error that the client gets.
+/// Returns the text of the error message to the client.
 pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Request, String> {
     let message: Value = serde_json::from_str(text).unwrap_or_default();
     if !message.is_object() {
@@ -39,15 +39,15 @@ pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Reques
     if at == Endpoint::User && user.is_none() {
         return Err(AUTH_REQUIRED.to_owned());
     }
-    let asked = RequestReader {
+    let reader = RequestReader {
         message: &message,
         catalog,
         user,
     };
-    match asked.text("type").unwrap_or("") {
+    match reader.text("type").unwrap_or("") {
         "ping" => Ok(Request::Ping),
-        "subscribe" => asked.channel(at).map(Request::Subscribe),
-        "unsubscribe" => match asked.text("room") {
+        "subscribe" => reader.channel(at).map(Request::Subscribe),
+        "unsubscribe" => match reader.text("room") {
             Some(room) => Ok(Request::Unsubscribe(room.to_owned())),
             None => Err("Room name is required".to_owned()),
         },
@@ -55,16 +55,16 @@ pub(super) fn read(text: &str, at: Endpoint, catalog: &Catalog) -> Result<Reques
     }
 }
 
-/// A message, and what is needed to understand it.
+/// A message and the context in which it is parsed.
 struct RequestReader<'a> {
     message: &'a Value,
     catalog: &'a Catalog,
-    /// The user who sent it, if it has credentials.
+    /// The user that the message's credentials identify.
     user: Option<usize>,
 }
 
 impl<'a> RequestReader<'a> {
-    /// A field of text that is not empty.
+    /// A text field that is not empty.
     fn text(&self, name: &str) -> Option<&'a str> {
         let text = self.message.get(name).and_then(Value::as_str);
         text.filter(|text| !text.is_empty())
@@ -160,8 +160,8 @@ impl<'a> RequestReader<'a> {
 
     fn few_markets(&self) -> Result<Vec<&'a str>, String> {
         let ids = self.texts("marketIds").ok_or(NO_MARKETS)?;
-        if ids.len() > MOST_MARKETS {
-            return Err(format!("At most {MOST_MARKETS} market IDs are allowed"));
+        if ids.len() > MAX_MARKETS {
+            return Err(format!("At most {MAX_MARKETS} market IDs are allowed"));
         }
         Ok(ids)
     }

@@ -13,7 +13,7 @@ use crate::wire::bayse::{OrderBook, order_books};
 const PATH: &str = "/v1/pm/books";
 const DEPTH: usize = 10;
 
-/// The answer to a request for books; none when it asks for something else.
+/// The response to a request for books. `None` for any other path.
 pub(super) fn page(venue: &Bayse, target: RequestTarget<'_>) -> Option<Page> {
     (target.path == PATH).then(|| match BooksQuery::read(target.query) {
         Ok(query) => Page::json(StatusCode::OK, books(venue, &query)),
@@ -55,7 +55,7 @@ fn depth(value: &str) -> Option<usize> {
     value.parse().ok().filter(|depth| *depth > 0)
 }
 
-/// The books of the known outcomes, in the order of the request.
+/// The books of the known outcomes, in request order.
 fn books(venue: &Bayse, query: &BooksQuery) -> String {
     let state = Arc::clone(&venue.states.borrow());
     let book = |id| {

@@ -1,10 +1,10 @@
-//! The rooms of the venue, and the endpoints that they are in.
+//! The rooms of the venue, and their endpoints.
 
 use super::catalog::Catalog;
 use super::fill_message::FillMessage;
 use super::listing::Currency;
 
-/// Where a client is connected to.
+/// The endpoint of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Markets,
@@ -27,7 +27,7 @@ impl Endpoint {
         }
     }
 
-    /// Where a channel is to be had.
+    /// The endpoint that serves a channel.
     pub(super) fn of(channel: &str) -> Option<Self> {
         match channel {
             "activity" | "prices" | "orderbook" | "user_trades" => Some(Self::Markets),
@@ -38,7 +38,7 @@ impl Endpoint {
     }
 }
 
-/// A room that a client subscribes to. The numbers are indexes in the [`Catalog`].
+/// A room that a client subscribes to, with indexes in the [`Catalog`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     /// The fills of an event, or of one of its markets.
@@ -47,11 +47,11 @@ pub(super) enum Room {
     Prices { event: usize },
     /// The books of a market.
     Books { market: usize, currency: Currency },
-    /// The fills of a user, as everybody sees them.
+    /// The public messages about a user's fills.
     UserTrades { user: usize },
     /// The price of an asset.
     Asset { symbol: usize },
-    /// The fills of one's own orders in a market.
+    /// The private messages about a user's fills in a market.
     Orders { user: usize, market: usize },
 }
 
@@ -62,28 +62,23 @@ impl Room {
         let user = |user| catalog.user(user).id.as_str();
         match self {
             Self::Activity {
-                event: it,
-                market: None,
-            } => format!("activity:{}", event(it)),
-            Self::Activity {
-                event: it,
-                market: Some(of),
-            } => format!("activity:{}:{}", event(it), market(of)),
-            Self::Prices { event: it } => format!("prices:{}", event(it)),
+                event: e,
+                market: m,
+            } => {
+                let market = m.map(|m| format!(":{}", market(m)));
+                format!("activity:{}{}", event(e), market.unwrap_or_default())
+            }
+            Self::Prices { event: e } => format!("prices:{}", event(e)),
             Self::Books {
-                market: it,
-                currency: Currency::Usd,
-            } => format!("orderbook:{}", market(it)),
-            Self::Books {
-                market: it,
-                currency: Currency::Ngn,
-            } => format!("orderbook:{}:NGN", market(it)),
-            Self::UserTrades { user: it } => format!("user_trades:{}", user(it)),
+                market: m,
+                currency,
+            } => {
+                let suffix = ["", ":NGN"][usize::from(currency == Currency::Ngn)];
+                format!("orderbook:{}{suffix}", market(m))
+            }
+            Self::UserTrades { user: u } => format!("user_trades:{}", user(u)),
             Self::Asset { symbol } => format!("asset_prices:{}", catalog.symbol(symbol)),
-            Self::Orders {
-                user: whose,
-                market: it,
-            } => format!("orders:{}:{}", user(whose), market(it)),
+            Self::Orders { user: u, market: m } => format!("orders:{}:{}", user(u), market(m)),
         }
     }
 
@@ -103,7 +98,7 @@ impl Room {
         }
     }
 
-    /// Whether its messages are sent once, and so must not be missed.
+    /// Whether the room receives fills, which must not be lost.
     pub(super) fn has_fills(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! One client.
+//! The session of one client.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::wire::bayse::{
     AssetPrice, Body, Data, Decimal, EventPrices, MarketPrices, Message, OrderBook,
 };
 
-/// How long a frame may be before the next object starts another one.
-const FRAME: usize = 32 * 1024;
+/// A frame of at least this many bytes gets no further message.
+const FRAME_SIZE: usize = 32 * 1024;
 const TOO_SLOW: Close = Close::new(1008, "too slow: messages were lost");
 const TOO_MANY: &str = "rate limit exceeded: too many messages";
 
-/// Watches the markets for a session.
+/// Notifies a session of market and price updates.
 pub(super) struct MarketWatch {
     states: watch::Receiver<Arc<MarketState>>,
     quotes: watch::Receiver<Arc<Quotes>>,
@@ -49,29 +49,29 @@ impl MarketUpdates for MarketWatch {
     }
 }
 
-/// The subscriptions of one client, and the state that was sent to it.
+/// The subscriptions of one client, and the last state that was sent to it.
 pub(super) struct ClientSession {
     catalog: Arc<Catalog>,
     event_log: Arc<EventLog>,
     endpoint: Endpoint,
     states: watch::Receiver<Arc<MarketState>>,
     quotes: watch::Receiver<Arc<Quotes>>,
-    /// The state that was sent last.
+    /// The last market state that was sent.
     state: Arc<MarketState>,
-    /// The last prices that were sent.
+    /// The last asset prices that were sent.
     sent_quotes: Arc<Quotes>,
     rooms: Vec<Room>,
-    /// The client's messages of the last second.
+    /// Limits the rate of the client's messages.
     window: SlidingWindow,
     ping_at: Nanos,
     pong_before: Nanos,
-    /// The frame that is being written. Empty between two calls.
+    /// The frame under construction. Empty between two calls.
     out: String,
     queue: OutgoingQueue,
 }
 
 impl ClientSession {
-    /// The client of the venue's connection of this number, which has just been upgraded.
+    /// The session of connection `number`, after its upgrade.
     pub(super) fn new(venue: &Bayse, endpoint: Endpoint, number: u64, now: Timestamps) -> Self {
         let config = &venue.catalog.config;
         let mut client = Self {
@@ -145,8 +145,8 @@ impl Session for ClientSession {
 }
 
 impl ClientSession {
-    /// First every room is confirmed, then what they have at once is sent. It is of the step that
-    /// the client knows up to, so that what comes next continues it.
+    /// Confirms every room, then sends their initial messages. These are of the last step that the client received,
+    /// so that later updates follow them without a gap.
     fn subscribe(&mut self, rooms: &[Room], now: Timestamps) {
         self.catch_up(now);
         for room in rooms {
@@ -172,8 +172,7 @@ impl ClientSession {
         self.send(&Message::unsubscribed(name, now.wall_ms));
     }
 
-    /// Sends all that is new, if the markets have moved: the fills of every step, then the latest
-    /// prices and books.
+    /// Sends all updates since the last call: the fills of every step, then the latest prices and books.
     fn catch_up(&mut self, now: Timestamps) {
         let state = Arc::clone(&self.states.borrow());
         if state.step == self.state.step {
@@ -231,7 +230,7 @@ impl ClientSession {
         self.buffer(&message.to_json());
     }
 
-    /// Both books of a room.
+    /// Writes both books of a room.
     fn write_books(&mut self, room: Room, state: &MarketState, now: Timestamps) {
         let Room::Books { market, currency } = room else {
             return;
@@ -272,19 +271,19 @@ impl ClientSession {
         self.buffer(&message.to_json());
     }
 
-    /// Sends one small message in a frame of its own.
+    /// Sends a message in a separate frame.
     fn send(&mut self, message: &Message<'_>) {
         self.buffer(&message.to_json());
         self.flush();
     }
 
-    /// Writes a message into the frame; without batching it is sent at once.
+    /// Adds a message to the frame. Without batching, sends it immediately.
     fn buffer(&mut self, message: &str) {
         if !self.out.is_empty() {
             self.out.push('\n');
         }
         self.out.push_str(message);
-        if !self.catalog.config.batch || self.out.len() >= FRAME {
+        if !self.catalog.config.batch || self.out.len() >= FRAME_SIZE {
             self.flush();
         }
     }

@@ -1,28 +1,27 @@
-//! The users who trade, and their credentials.
+//! Users and their credentials.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// The venue's words for a message on `/ws/v1/user` without valid credentials.
+/// The venue's error text for a message on `/ws/v1/user` without valid credentials.
 pub(super) const AUTH_REQUIRED: &str = r#"auth required: include {"auth":{"accessToken":"..."}} or {"auth":{"apiKey":"..."}} in every message"#;
 
-/// A user who trades. Debug output hides the credentials.
+/// A user who trades. The debug output omits the credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The user's id.
     pub id: String,
-    /// The name that the user is shown by, if any.
+    /// The display name, if any.
     pub tag: Option<String>,
-    /// The public API key that the user signs messages with, if any.
+    /// The API key that authenticates the user's messages, if any.
     pub api_key: Option<String>,
-    /// The access token that the user signs messages with, if any.
+    /// The access token that authenticates the user's messages, if any.
     pub access_token: Option<String>,
 }
 
 impl User {
-    /// `usr_demo`, who has credentials: the key `pk_demo_ticklot` and the token
-    /// `demo-header.demo-claims.demo-signature`.
+    /// `usr_demo`, with the API key `pk_demo_ticklot` and the access token `demo-header.demo-claims.demo-signature`.
     #[must_use]
     pub fn demo() -> Self {
         Self {
@@ -32,7 +31,7 @@ impl User {
         }
     }
 
-    /// `usr_<name>`, who trades but has no credentials.
+    /// `usr_<name>`, without credentials.
     #[must_use]
     pub fn trader(name: &str, tag: Option<&str>) -> Self {
         Self {
@@ -68,7 +67,7 @@ impl fmt::Debug for User {
     }
 }
 
-/// Stands where a secret is.
+/// The debug output of a secret.
 struct Hidden;
 
 impl fmt::Debug for Hidden {
@@ -77,8 +76,8 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// The index of the user that a message's `auth` names. A token is looked at alone, whatever key
-/// comes with it; an empty one is none.
+/// The index of the user whose credentials are in a message's `auth`. A token takes precedence over a key. Empty
+/// credentials are ignored.
 pub(super) fn authenticate(message: &Value, users: &[User]) -> Option<usize> {
     let auth = message.get("auth")?;
     let text = |name: &str| {

@@ -1,39 +1,37 @@
-//! The accounts that trade with an API key.
+//! Trading accounts, which an API key identifies.
 
 use std::fmt;
 
 use ticklot_book::parse_decimal;
 
-/// An account that trades. A client with the key sees its balances and orders. The key is in no debug
-/// output.
+/// An account that trades. A client with its API key receives its balances and orders. The debug output omits the key.
 ///
-/// An account trades the symbols whose names are two of its assets put together, as `BTCUSDT` is
-/// of `BTC` and `USDT`: the first is bought and sold, the second is paid with. There are no fees.
+/// An account trades a symbol if the symbol's name is the concatenation of two of its assets: `BTCUSDT` has the base
+/// asset `BTC` and the quote asset `USDT`. There are no fees.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The key.
+    /// The API key.
     pub api_key: String,
-    /// Its funds at the start, in the order in which they are sent.
+    /// The initial funds, in the order of the balances message.
     pub funds: Vec<Funds>,
-    /// Out of a hundred steps of a market, in how many it does something there: places an order,
-    /// or takes one back. With 0 nothing ever changes.
+    /// The percentage of a market's steps in which the account places or cancels an order. 0 for an idle account.
     pub activity: u32,
-    /// How many orders it has open at most in one symbol.
+    /// The maximum number of open orders per symbol.
     pub max_orders: usize,
 }
 
-/// How much of an asset there is at the start.
+/// The initial amount of an asset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Funds {
     /// The asset's name.
     pub asset: String,
-    /// A decimal number, not below zero, as fine as a price times a quantity at most.
+    /// A decimal number of at least zero, with at most as many decimal places as a price times a quantity.
     pub amount: String,
 }
 
 impl Account {
-    /// The key `ak_demo_ticklot`, with 2 BTC and 150,000 USDT, busy in 25 of a hundred steps, with
-    /// up to eight open orders.
+    /// The account with the key `ak_demo_ticklot`, 2 BTC and 150,000 USDT, an activity of 25 % and at most eight open
+    /// orders.
     #[must_use]
     pub fn demo() -> Self {
         Self {
@@ -67,7 +65,7 @@ impl fmt::Debug for Account {
 }
 
 impl Funds {
-    /// So much of an asset.
+    /// An amount of an asset.
     #[must_use]
     pub fn new(asset: &str, amount: &str) -> Self {
         Self {
@@ -86,9 +84,7 @@ impl Funds {
 /// The indexes of a symbol's two assets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AssetPair {
-    /// What is bought and sold.
     pub(super) base: usize,
-    /// What is paid with.
     pub(super) quote: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What one account has, and what has become of its orders.
+//! The balances and orders of one account.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,24 +9,23 @@ use super::account::{Account, AssetPair};
 use crate::market::{Fill, Order, Owner};
 use crate::wire::jayx::{Amount, Balance, OrderState, OwnOrder};
 
-/// The number before that of the first order.
+/// The first order has the next id.
 const BEFORE_FIRST: u64 = 100_000_000;
 
-/// The books of one account.
+/// The balances and orders of one account.
 ///
-/// What is available is never kept: it is the balance without what the open orders hold back, so
-/// that the two cannot disagree.
+/// Available amounts are not stored. They are the balances minus the funds that open orders reserve, so that the two
+/// cannot diverge.
 #[derive(Debug)]
 pub(super) struct AccountState {
     owner: Owner,
     assets: Vec<String>,
-    /// How much of each asset there is, in units of 10^-`decimals`.
+    /// The balance of each asset, in units of 10^-`decimals`.
     funds: Vec<i128>,
     decimals: u8,
-    /// How many of those units a lot is.
+    /// The units per lot.
     lot: i128,
-    /// One a symbol.
-    books: Vec<SymbolOrders>,
+    symbols: Vec<SymbolOrders>,
     placed: u64,
     /// The step in which a balance last changed.
     changed: u64,
@@ -38,11 +37,12 @@ struct SymbolOrders {
     pair: Option<AssetPair>,
     /// Open orders, by their number in the market.
     open: BTreeMap<u64, OrderRecord>,
-    /// The last orders that are open no more.
+    /// The last closed orders.
     closed: VecDeque<OrderRecord>,
-    most: usize,
-    /// The newest step of a closed order that had to go.
-    gone: u64,
+    /// The maximum length of `closed`.
+    capacity: usize,
+    /// The step of the last evicted closed order.
+    evicted: u64,
 }
 
 /// An order, and the step in which it last changed.
@@ -52,7 +52,7 @@ struct OrderRecord {
     changed: u64,
 }
 
-/// The moment of a change.
+/// The time and step of a change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StepTime {
     pub(super) ms: u64,
@@ -63,12 +63,12 @@ impl AccountState {
     pub(super) fn new(account: &Account, owner: Owner, config: &Config) -> Self {
         let decimals = config.decimals();
         let units = account.funds.iter().map(|it| it.units(decimals));
-        let book = |symbol: &super::Symbol| SymbolOrders {
+        let orders = |symbol: &super::Symbol| SymbolOrders {
             pair: account.pair(&symbol.name),
             open: BTreeMap::new(),
             closed: VecDeque::new(),
-            most: config.backlog.max(1),
-            gone: 0,
+            capacity: config.backlog.max(1),
+            evicted: 0,
         };
         Self {
             owner,
@@ -76,7 +76,7 @@ impl AccountState {
             funds: units.map(Option::unwrap_or_default).collect(),
             decimals,
             lot: 10_i128.pow(config.scale.price_decimals().into()),
-            books: config.symbols.iter().map(book).collect(),
+            symbols: config.symbols.iter().map(orders).collect(),
             placed: 0,
             changed: 0,
         }
@@ -94,41 +94,40 @@ impl AccountState {
     pub(super) fn balances(&self) -> Vec<Balance> {
         let decimals = self.decimals;
         let amount = |units| Amount { units, decimals };
-        let balance = |(place, asset): (usize, &String)| Balance {
+        let balance = |(index, asset): (usize, &String)| Balance {
             asset: asset.clone(),
-            balance: amount(self.funds[place]),
-            available: amount(self.available(place)),
+            balance: amount(self.funds[index]),
+            available: amount(self.available(index)),
         };
         self.assets.iter().enumerate().map(balance).collect()
     }
 
     /// The open orders of a symbol, with their numbers in its market, oldest first.
     pub(super) fn open(&self, symbol: usize) -> impl ExactSizeIterator<Item = (u64, OwnOrder)> {
-        let open = self.books[symbol].open.iter();
+        let open = self.symbols[symbol].open.iter();
         open.map(|(id, record)| (*id, record.order))
     }
 
-    /// The orders of a symbol that have changed after a step, those that are closed first; none
-    /// when one of them is not known any more.
+    /// The orders of a symbol that changed after a step, closed ones first. `None` if one of them was evicted.
     pub(super) fn since(&self, symbol: usize, step: u64) -> Option<Vec<OwnOrder>> {
-        let book = &self.books[symbol];
-        if book.gone > step {
+        let orders = &self.symbols[symbol];
+        if orders.evicted > step {
             return None;
         }
-        let all = book.closed.iter().chain(book.open.values());
+        let all = orders.closed.iter().chain(orders.open.values());
         let changed = all.filter(|it| it.changed > step);
         Some(changed.map(|it| it.order).collect())
     }
 
-    /// How many lots of a symbol are free to be sold, and how many ticks times lots to buy with;
-    /// none when the account does not trade the symbol.
-    pub(super) fn means(&self, symbol: usize) -> Option<(i128, i128)> {
-        let pair = self.books[symbol].pair?;
+    /// The available funds for orders of a symbol: lots of the base asset, and ticks times lots of the quote asset.
+    /// `None` if the account does not trade the symbol.
+    pub(super) fn available_funds(&self, symbol: usize) -> Option<(i128, i128)> {
+        let pair = self.symbols[symbol].pair?;
         let lots = self.available(pair.base) / self.lot;
         Some((lots, self.available(pair.quote)))
     }
 
-    /// Records an order that was placed, as it was before any fill.
+    /// Records a new order, before its first fill.
     pub(super) fn place(&mut self, symbol: usize, order: &Order, now: StepTime) {
         self.placed += 1;
         self.changed = now.step;
@@ -148,10 +147,10 @@ impl AccountState {
             order: own,
             changed: now.step,
         };
-        self.books[symbol].open.insert(order.id, record);
+        self.symbols[symbol].open.insert(order.id, record);
     }
 
-    /// Records a fill, on whichever side of it the account is.
+    /// Records a fill of the account's orders, on one side or both.
     pub(super) fn fill(&mut self, symbol: usize, fill: &Fill, now: StepTime) {
         for order in [&fill.maker, &fill.taker] {
             if order.owner == self.owner {
@@ -160,21 +159,22 @@ impl AccountState {
         }
     }
 
-    /// Records an order that left without being filled whole, if it is the account's.
+    /// Records the end of an order that was not filled completely, if it belongs to the account.
     pub(super) fn cancel(&mut self, symbol: usize, order: &Order, now: StepTime) {
         if order.owner != self.owner {
             return;
         }
-        if let Some(mut record) = self.books[symbol].open.remove(&order.id) {
+        let orders = &mut self.symbols[symbol];
+        if let Some(mut record) = orders.open.remove(&order.id) {
             record.order.state = OrderState::Canceled;
             self.changed = now.step;
-            self.books[symbol].close(record, now);
+            orders.close(record, now);
         }
     }
 
     fn filled(&mut self, symbol: usize, order: &Order, ticks: Ticks, lots: Lots, now: StepTime) {
-        let book = &mut self.books[symbol];
-        let (Some(pair), Some(mut record)) = (book.pair, book.open.remove(&order.id)) else {
+        let orders = &mut self.symbols[symbol];
+        let (Some(pair), Some(mut record)) = (orders.pair, orders.open.remove(&order.id)) else {
             return;
         };
         let cost = i128::from(ticks.0) * i128::from(lots.0);
@@ -189,9 +189,9 @@ impl AccountState {
         };
         record.touch(now);
         if record.order.state.is_open() {
-            book.open.insert(order.id, record);
+            orders.open.insert(order.id, record);
         } else {
-            book.close(record, now);
+            orders.close(record, now);
         }
         let sign = match order.side {
             Side::Bid => 1,
@@ -202,13 +202,10 @@ impl AccountState {
         self.changed = now.step;
     }
 
-    /// What no open order holds back of an asset.
+    /// The units of an asset that no open order reserves.
     fn available(&self, asset: usize) -> i128 {
-        let reserved: i128 = self
-            .books
-            .iter()
-            .map(|it| it.reserved(asset, self.lot))
-            .sum();
+        let symbols = self.symbols.iter();
+        let reserved: i128 = symbols.map(|it| it.reserved(asset, self.lot)).sum();
         self.funds[asset] - reserved
     }
 }
@@ -217,12 +214,12 @@ impl SymbolOrders {
     fn close(&mut self, mut record: OrderRecord, now: StepTime) {
         record.touch(now);
         self.closed.push_back(record);
-        if self.closed.len() > self.most {
-            self.gone = self.closed.pop_front().map_or(0, |oldest| oldest.changed);
+        if self.closed.len() > self.capacity {
+            self.evicted = self.closed.pop_front().map_or(0, |oldest| oldest.changed);
         }
     }
 
-    /// What the open orders hold back of an asset.
+    /// The units of an asset that the open orders reserve.
     fn reserved(&self, asset: usize, lot: i128) -> i128 {
         let Some(pair) = self.pair else { return 0 };
         let of = |order: &OwnOrder| match order.side {

@@ -1,4 +1,4 @@
-//! The candles of one symbol, made of its fills.
+//! The candles of one symbol, computed from its fills.
 
 use std::collections::VecDeque;
 
@@ -7,11 +7,10 @@ use ticklot_book::{Lots, Ticks};
 use crate::market::Fill;
 use crate::wire::jayx::Candle;
 
-/// The intervals that there are candles of, in minutes. A client asks for one by its decimal
-/// text: `"60"`.
+/// The intervals of candles, in minutes. A client requests one as decimal text: `"60"`.
 pub const INTERVALS: [u32; 11] = [1, 3, 5, 15, 30, 60, 120, 240, 360, 720, 1_440];
 
-/// The place of an interval that a client asks for.
+/// The index of the interval that a client requests.
 pub(super) fn interval(text: &str) -> Option<usize> {
     let mut intervals = INTERVALS.iter();
     intervals.position(|minutes| minutes.to_string() == text)
@@ -22,19 +21,19 @@ pub(super) fn interval(text: &str) -> Option<usize> {
 pub(super) struct CandleStore(Vec<CandleSeries>);
 
 impl CandleStore {
-    /// `names` draws the part of the ids that its intervals do not share.
-    pub(super) fn new(mut names: fastrand::Rng, most: usize) -> Self {
+    /// `rng` draws the id of each series. `capacity` is the number of candles per series.
+    pub(super) fn new(mut rng: fastrand::Rng, capacity: usize) -> Self {
         let series = INTERVALS.iter().map(|minutes| CandleSeries {
             seconds: u64::from(*minutes) * 60,
-            name: names.u64(..),
+            id: rng.u64(..),
             candles: VecDeque::new(),
-            most: most.max(1),
-            begun: 0,
+            capacity: capacity.max(1),
+            total: 0,
         });
         Self(series.collect())
     }
 
-    /// The candles of an interval, by its place.
+    /// The candles of an interval, by its index.
     pub(super) fn series(&self, interval: usize) -> &CandleSeries {
         &self.0[interval]
     }
@@ -53,18 +52,18 @@ impl CandleStore {
 #[derive(Debug)]
 pub(super) struct CandleSeries {
     seconds: u64,
-    name: u64,
+    id: u64,
     candles: VecDeque<CandleRecord>,
-    most: usize,
-    /// How many candles there ever were.
-    begun: u64,
+    capacity: usize,
+    /// The number of candles so far, evicted ones included.
+    total: u64,
 }
 
-/// A candle, and the steps in which it began and last changed.
+/// A candle, and the steps in which it was created and last changed.
 #[derive(Clone, Copy, Debug)]
 struct CandleRecord {
     candle: Candle,
-    begun: u64,
+    created: u64,
     changed: u64,
 }
 
@@ -76,16 +75,16 @@ pub(super) struct CandleUpdate {
 }
 
 impl CandleSeries {
-    /// The candles that there are, oldest first.
+    /// The stored candles, oldest first.
     pub(super) fn candles(&self) -> impl Iterator<Item = Candle> {
         self.candles.iter().map(|it| it.candle)
     }
 
-    /// The first update of a subscription: the current candle. It is new if it is the first of all.
+    /// The initial message of a subscription: the current candle. It is new if it is the first candle of the series.
     pub(super) fn current(&self) -> Option<CandleUpdate> {
         self.candles.back().map(|it| CandleUpdate {
             candle: it.candle,
-            is_new: self.begun == 1,
+            is_new: self.total == 1,
         })
     }
 
@@ -94,23 +93,21 @@ impl CandleSeries {
         let from = self.candles.partition_point(|it| it.changed <= step);
         self.candles.range(from..).map(move |it| CandleUpdate {
             candle: it.candle,
-            is_new: it.begun > step,
+            is_new: it.created > step,
         })
     }
 
     fn add(&mut self, ticks: Ticks, lots: Lots, now: u64, step: u64) {
         let created = now - now % self.seconds;
-        match self.candles.back_mut() {
-            // A clock that was set back does not make an interval come again.
-            Some(last) if created <= last.candle.created => last.add(ticks, lots, now, step),
-            _ => self.begin(ticks, lots, now, step),
+        // If the clock is set back, the trade is added to the current candle.
+        if let Some(last) = self.candles.back_mut()
+            && created <= last.candle.created
+        {
+            return last.add(ticks, lots, now, step);
         }
-    }
-
-    fn begin(&mut self, ticks: Ticks, lots: Lots, now: u64, step: u64) {
         let candle = Candle {
-            series: self.name,
-            created: now - now % self.seconds,
+            series: self.id,
+            created,
             open: ticks,
             high: ticks,
             low: ticks,
@@ -120,11 +117,11 @@ impl CandleSeries {
         };
         self.candles.push_back(CandleRecord {
             candle,
-            begun: step,
+            created: step,
             changed: step,
         });
-        self.begun += 1;
-        if self.candles.len() > self.most {
+        self.total += 1;
+        if self.candles.len() > self.capacity {
             self.candles.pop_front();
         }
     }
@@ -170,7 +167,7 @@ mod tests {
         assert!(update.is_new);
     }
 
-    /// An interval without trades has no candle, and the next one does not care.
+    /// An interval without trades has no candle and does not affect the next one.
     #[test]
     fn quiet_interval_has_no_candle() {
         let mut series = minutes();
@@ -182,7 +179,7 @@ mod tests {
         assert!(!series.current().unwrap().is_new);
     }
 
-    /// The changes since a step: the end of the old candle, then each new one.
+    /// The changes since a step: the final state of the old candle, then each new candle.
     #[test]
     fn returns_changes_since_step() {
         let mut series = minutes();

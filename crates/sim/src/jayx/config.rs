@@ -1,4 +1,4 @@
-//! The configuration of a server.
+//! The configuration of a JayX server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,42 +18,40 @@ const SCALE: Scale = match Scale::new(2, 6) {
     Ok(scale) => scale,
     Err(_) => Scale::UNIT,
 };
-/// The finest step of an amount: more decimals would not fit into what a starting balance is
-/// read with.
+/// The maximum number of decimal places of an amount: initial balances are parsed as `i64` units.
 const MAX_DECIMALS: u8 = 18;
 
-/// What a JayX server is like. Start from [`Config::default`].
+/// The configuration of a JayX server. Start from [`Config::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen. Default `127.0.0.1:0`: a free port.
+    /// The address to listen on. Default `127.0.0.1:0`, a free port.
     pub listen: SocketAddr,
-    /// Decides the market. The same seed gives the same books, one after the other. Default 1.
+    /// The seed of the markets. Equal seeds produce equal sequences of books. Default 1.
     pub seed: u64,
-    /// The symbols that are served, and their markets. Default `BTCUSDT`.
+    /// The symbols to serve. Default `BTCUSDT`.
     pub symbols: Vec<Symbol>,
-    /// What a tick and a lot are worth, of every symbol: for the texts of prices, quantities and
-    /// balances. Default ticks of 0.01 and lots of 0.000001.
+    /// The tick and lot size of every symbol, for prices, quantities and balances in decimal text. Default: ticks of
+    /// 0.01 and lots of 0.000001.
     pub scale: Scale,
-    /// Who trades with an API key. Default [`Account::demo`] alone.
+    /// The accounts. Default: [`Account::demo`].
     pub accounts: Vec<Account>,
-    /// How often the market moves and snapshots go out. Default 50 ms.
+    /// The time between two steps of the markets and their updates. Default 50 ms.
     pub update_every: Duration,
-    /// How many times faster than the wall clock the time of the market runs, from the start of
-    /// the server on. With 600, a candle of a minute takes a tenth of a second. Default 1.
+    /// The speed of market time relative to the wall clock, from the start of the server. At 600, a one-minute candle
+    /// takes a tenth of a second. Default 1.
     pub speed: u32,
-    /// How many candles of each symbol and interval, and how many closed orders of each account
-    /// and symbol, are kept for clients that read slowly. Default 256.
+    /// The number of candles per symbol and interval, and of closed orders per account and symbol, that are stored for
+    /// slow clients. Default 256.
     pub backlog: usize,
-    /// How often an Engine.IO ping goes out. Default 25 s.
+    /// The time between two Engine.IO pings. Default 25 s.
     pub ping_interval: Duration,
-    /// How long its pong may take. Default 20 s.
+    /// The maximum time from a ping to its pong. Default 20 s.
     pub ping_timeout: Duration,
-    /// How long a Socket.IO client may take to join the default namespace. Default 45 s.
+    /// The maximum time from the upgrade of a Socket.IO client to its join of the default namespace. Default 45 s.
     pub join_timeout: Duration,
-    /// Whether `/socket.io/` is Socket.IO; otherwise its upgrade is refused with 404, as by a server that
-    /// speaks plain JSON. Default true.
+    /// Whether `/socket.io/` serves Socket.IO. If not, its upgrade is rejected with 404. Default true.
     pub socket_io: bool,
-    /// How the plain mode wraps its answers. Default bare.
+    /// The envelope of the plain mode. Default: bare payloads.
     pub plain: PlainForm,
     /// The limits on a client.
     pub limits: Limits,
@@ -61,12 +59,12 @@ pub struct Config {
     pub faults: FaultConfig,
 }
 
-/// A symbol that is served.
+/// A symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symbol {
-    /// Its name, as a client asks for it.
+    /// Its name in requests.
     pub name: String,
-    /// What its market is like.
+    /// The configuration of its market.
     pub market: MarketConfig,
 }
 
@@ -98,32 +96,30 @@ impl Default for Config {
 impl Config {
     pub(crate) fn check(&self) -> io::Result<()> {
         if self.symbols.is_empty() {
-            return Err(invalid("a server needs a symbol to serve"));
+            return Err(invalid("no symbols are configured"));
         }
         if self.update_every.is_zero() || self.ping_interval.is_zero() {
-            return Err(invalid("an interval must be longer than nothing"));
+            return Err(invalid("an interval must be above zero"));
         }
         if self.speed == 0 {
-            return Err(invalid("time must pass"));
+            return Err(invalid("the speed must be above zero"));
         }
         if self.decimals() > MAX_DECIMALS {
-            return Err(invalid("the scale has more than 18 decimals in all"));
+            return Err(invalid("the scale has more than 18 decimals in total"));
         }
         let decimals = self.decimals();
         let mut funds = self.accounts.iter().flat_map(|account| &account.funds);
         if funds.any(|it| it.units(decimals).is_none()) {
             return Err(invalid(
-                "a starting balance must be a decimal on the scale, not below zero",
+                "an initial balance must be a decimal of at least zero within the scale",
             ));
         }
         Ok(())
     }
 
-    /// How many decimals every amount is kept with: enough for a price times a quantity.
+    /// The decimal places of every amount, which are those of a price times a quantity.
     pub(super) fn decimals(&self) -> u8 {
-        let scale = self.scale;
-        scale
-            .price_decimals()
-            .saturating_add(scale.quantity_decimals())
+        let (price, quantity) = (self.scale.price_decimals(), self.scale.quantity_decimals());
+        price.saturating_add(quantity)
     }
 }

@@ -1,22 +1,20 @@
-//! The venue without a socket, a timer or a clock.
+//! JayX without a socket, a timer or a clock.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::exchange_state::{ExchangeState, SharedState};
 use super::plain::PlainSession;
 use super::socket_io::SocketIoSession;
-use super::{Config, Jayx, MarketHandle, Mode};
-use crate::clock::Clock;
+use super::{Config, Jayx, MarketHandle, Mode, open};
 use crate::net::{Protocol, RequestTarget};
 use crate::session::{Rejection, Session, Timestamps};
 
-/// JayX as a pure state machine: whoever drives it moves its markets and carries its messages.
-/// [`Server::jayx`](crate::Server::jayx) is the same over sockets.
+/// JayX as a pure state machine. The driver steps its markets and transports its messages.
+/// [`Server::jayx`](crate::Server::jayx) runs it over sockets.
 ///
-/// The same configuration, and the same calls at the same moments, give the same messages.
+/// The configuration, the calls and their timestamps determine all messages. See [`session`](crate::session) for an
+/// example.
 pub struct Exchange {
     venue: Jayx,
     steps: watch::Sender<u64>,
@@ -25,24 +23,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// The venue as it opens, at `now`. Addresses, intervals of the market and limits of the socket
-    /// in the configuration are for a server and mean nothing here.
+    /// Opens the venue at `now`. The listening address, the update interval and the socket limits in the
+    /// configuration have no effect.
     ///
     /// # Errors
-    /// The configuration is of no use.
+    /// The configuration is invalid.
     pub fn new(config: Config, now: Timestamps) -> io::Result<Self> {
         config.check()?;
-        let config = Arc::new(config);
-        let (state, steps) = SharedState::new(ExchangeState::new(Arc::clone(&config), now.wall_ms));
-        let handle = MarketHandle {
-            state: state.clone(),
-        };
-        let venue = Jayx {
-            config,
-            polling: Default::default(),
-            state,
-            clock: Clock::start(),
-        };
+        let (venue, handle, steps) = open(config, now.wall_ms);
         Ok(Self {
             venue,
             steps,
@@ -51,19 +39,16 @@ impl Exchange {
         })
     }
 
-    /// Moves the markets on by a step, as a server does every
-    /// [`update_every`](Config::update_every). Its sessions have [`Session::market_changed`] then.
+    /// Steps the markets, as a server does every [`update_every`](Config::update_every). Call
+    /// [`Session::market_changed`] on the sessions afterwards.
     pub fn step(&mut self, now: Timestamps) {
-        let step = self.venue.state.lock().advance(now.wall_ms);
-        if let Some(step) = step {
-            self.steps.send_replace(step);
-        }
+        self.venue.state.step(now.wall_ms, &self.steps);
     }
 
-    /// Answers an upgrade: the request's path, with its query.
+    /// Accepts an upgrade to `target`, a path with an optional query.
     ///
     /// # Errors
-    /// It is refused, as a server would refuse it.
+    /// The venue rejects the upgrade.
     pub fn upgrade(
         &mut self,
         target: &str,
@@ -73,16 +58,13 @@ impl Exchange {
         self.upgraded += 1;
         Ok(match mode {
             Mode::SocketIo => Box::new(SocketIoSession::new(&self.venue, self.upgraded, now)),
-            // No client polls here: its requests need a server.
-            Mode::Upgrade(_) => {
-                let why = super::polling::UNKNOWN_SID;
-                return Err(Rejection::new(400, why));
-            }
+            // Without a server there are no polling clients.
+            Mode::Upgrade(_) => return Err(Rejection::new(400, super::polling::UNKNOWN_SID)),
             Mode::Plain => Box::new(PlainSession::new(&self.venue)),
         })
     }
 
-    /// The state of the venue.
+    /// The handle of the venue's markets.
     #[must_use]
     pub fn market_handle(&self) -> &MarketHandle {
         &self.handle

@@ -1,7 +1,7 @@
-//! The state of the exchange: its markets, their candles and the accounts that trade in them.
+//! The state of the exchange: markets, candles and accounts.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,7 +15,7 @@ use crate::market::{Market, Owner};
 use crate::net::MarketUpdates;
 use crate::wire;
 
-/// Separate the random numbers of candle ids and of accounts from the market's.
+/// Separate the random numbers of candle ids and of accounts from those of the markets.
 const CANDLES: u64 = 0xca4d_1e00_0000_ca4d;
 const ACCOUNTS: u64 = 0xacc0_0000_0000_acc0;
 
@@ -23,13 +23,13 @@ const ACCOUNTS: u64 = 0xacc0_0000_0000_acc0;
 pub(super) struct SymbolState {
     pub(super) market: Market,
     pub(super) candles: CandleStore,
-    /// The order book payload: written once a step, sent to many.
+    /// The order book payload, serialized once per step for all clients.
     pub(super) payload: Arc<str>,
-    /// The fills and cancelled orders of this step that the accounts have recorded.
-    noted: (usize, usize),
+    /// The numbers of fills and cancelled orders of this step that the accounts have recorded.
+    recorded: (usize, usize),
 }
 
-/// Everything that a step changes.
+/// The state that a step changes.
 pub(super) struct ExchangeState {
     pub(super) config: Arc<Config>,
     pub(super) symbols: Vec<SymbolState>,
@@ -41,8 +41,7 @@ pub(super) struct ExchangeState {
     opened_ms: u64,
 }
 
-/// The state as sessions read it while it moves. It is locked for as long as a step or a read
-/// takes, never over an await.
+/// The state, shared with the sessions. It is locked during a step or a read, but never across an await.
 #[derive(Clone)]
 pub(super) struct SharedState {
     state: Arc<Mutex<ExchangeState>>,
@@ -58,7 +57,7 @@ impl MarketUpdates for watch::Receiver<u64> {
 }
 
 impl SharedState {
-    /// The state of an exchange, and the sender of its steps.
+    /// Shares the state. The sender publishes the number of each step.
     pub(super) fn new(state: ExchangeState) -> (Self, watch::Sender<u64>) {
         let (send, steps) = watch::channel(state.step);
         let state = Arc::new(Mutex::new(state));
@@ -69,59 +68,52 @@ impl SharedState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells of every step that is made.
+    /// A receiver of the number of each step.
     pub(super) fn steps(&self) -> watch::Receiver<u64> {
         self.steps.clone()
     }
-}
 
-/// The state of an exchange, and the future that moves it.
-pub(super) fn start(
-    config: Arc<Config>,
-) -> (SharedState, impl Future<Output = ()> + Send + 'static) {
-    let every = config.update_every;
-    let (shared, send) = SharedState::new(ExchangeState::new(config, now_ms()));
-    let moved = shared.clone();
-    let run = async move {
+    /// Makes a step, unless the exchange is paused, and publishes its number.
+    pub(super) fn step(&self, now_ms: u64, steps: &watch::Sender<u64>) {
+        let step = self.lock().advance(now_ms);
+        if let Some(step) = step {
+            steps.send_replace(step);
+        }
+    }
+
+    /// Makes steps forever.
+    pub(super) async fn run(self, every: Duration, steps: watch::Sender<u64>) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
-            let step = moved.lock().advance(now_ms());
-            if let Some(step) = step {
-                send.send_replace(step);
-            }
+            self.step(now_ms(), &steps);
         }
-    };
-    (shared, run)
+    }
 }
 
 impl ExchangeState {
     pub(super) fn new(config: Arc<Config>, opened_ms: u64) -> Self {
         let seed = config.seed;
         let mut seeds = fastrand::Rng::with_seed(seed);
-        let mut names = fastrand::Rng::with_seed(seed ^ CANDLES);
-        let mut minds = fastrand::Rng::with_seed(seed ^ ACCOUNTS);
+        let mut candle_rng = fastrand::Rng::with_seed(seed ^ CANDLES);
+        let mut trader_rng = fastrand::Rng::with_seed(seed ^ ACCOUNTS);
         let symbol_state = |symbol: &super::Symbol| {
             let market = Market::new(symbol.market.clone(), seeds.u64(..));
             SymbolState {
                 payload: payload(&market),
                 market,
-                candles: CandleStore::new(names.fork(), config.backlog),
-                noted: (0, 0),
+                candles: CandleStore::new(candle_rng.fork(), config.backlog),
+                recorded: (0, 0),
             }
         };
         let account_state = |(account, owner)| AccountState::new(account, owner, &config);
-        let trader = |account| Trader::new(account, minds.fork());
+        let trader = |account| Trader::new(account, trader_rng.fork());
+        let accounts = config.accounts.iter();
         Self {
             symbols: config.symbols.iter().map(symbol_state).collect(),
-            accounts: config
-                .accounts
-                .iter()
-                .zip(owners(&config))
-                .map(account_state)
-                .collect(),
-            traders: config.accounts.iter().map(trader).collect(),
+            traders: accounts.clone().map(trader).collect(),
+            accounts: accounts.zip(owners(&config)).map(account_state).collect(),
             step: 0,
             is_paused: false,
             opened_ms,
@@ -130,17 +122,17 @@ impl ExchangeState {
     }
 
     /// Makes a step, unless the exchange is paused, and returns its number.
-    pub(super) fn advance(&mut self, now_ms: u64) -> Option<u64> {
+    fn advance(&mut self, now_ms: u64) -> Option<u64> {
         if self.is_paused {
             return None;
         }
-        let passed = now_ms.saturating_sub(self.opened_ms);
-        let passed = passed.saturating_mul(self.config.speed.into());
-        self.make_step(self.opened_ms.saturating_add(passed));
+        let elapsed = now_ms.saturating_sub(self.opened_ms);
+        let elapsed = elapsed.saturating_mul(self.config.speed.into());
+        self.make_step(self.opened_ms.saturating_add(elapsed));
         Some(self.step)
     }
 
-    /// Makes a step at a time of the market.
+    /// Makes a step at the market time `ms`.
     pub(super) fn make_step(&mut self, ms: u64) {
         self.step += 1;
         let now = StepTime {
@@ -149,53 +141,44 @@ impl ExchangeState {
         };
         for symbol in 0..self.symbols.len() {
             self.symbols[symbol].market.step(ms);
-            self.symbols[symbol].noted = (0, 0);
-            self.note(symbol, now);
+            self.symbols[symbol].recorded = (0, 0);
+            self.record(symbol, now);
             for account in 0..self.accounts.len() {
-                self.act(symbol, account, now);
+                let market = &self.symbols[symbol].market;
+                let config = &self.config.symbols[symbol].market;
+                let trader = &mut self.traders[account];
+                let action = trader.decide(symbol, config, market, &self.accounts[account]);
+                if let Some(action) = action {
+                    self.execute(action, symbol, account, now);
+                }
             }
-            let symbol_state = &mut self.symbols[symbol];
-            symbol_state
-                .candles
-                .add(symbol_state.market.fills(), ms, now.step);
-            symbol_state.payload = payload(&symbol_state.market);
-        }
-    }
-
-    /// Lets an account act.
-    fn act(&mut self, symbol: usize, account: usize, now: StepTime) {
-        let (symbol_state, account_state) = (&self.symbols[symbol], &self.accounts[account]);
-        let config = &self.config.symbols[symbol].market;
-        let act = self.traders[account].decide(symbol, config, &symbol_state.market, account_state);
-        if let Some(act) = act {
-            self.execute(act, symbol, account, now);
+            let state = &mut self.symbols[symbol];
+            state.candles.add(state.market.fills(), ms, now.step);
+            state.payload = payload(&state.market);
         }
     }
 
     /// Executes an action of an account, and records its effects.
     pub(super) fn execute(
         &mut self,
-        act: TraderAction,
+        action: TraderAction,
         symbol: usize,
         account: usize,
         now: StepTime,
     ) {
-        let (symbol_state, account_state) =
-            (&mut self.symbols[symbol], &mut self.accounts[account]);
-        match act {
+        let market = &mut self.symbols[symbol].market;
+        match action {
             TraderAction::Cancel { side, limit, id } => {
-                symbol_state.market.withdraw(side, limit, id);
-                self.note(symbol, now);
+                market.withdraw(side, limit, id);
+                self.record(symbol, now);
             }
             TraderAction::Place { side, limit, lots } => {
-                let placed =
-                    symbol_state
-                        .market
-                        .place(account_state.owner(), side, limit, lots, now.ms);
+                let owner = self.accounts[account].owner();
+                let placed = market.place(owner, side, limit, lots, now.ms);
                 let Some(order) = placed else { return };
-                account_state.place(symbol, &order, now);
-                self.note(symbol, now);
-                // What the market could not fill of a market order is dropped.
+                self.accounts[account].place(symbol, &order, now);
+                self.record(symbol, now);
+                // The unfilled rest of a market order is dropped.
                 if limit.is_none() {
                     self.accounts[account].cancel(symbol, &order, now);
                 }
@@ -204,26 +187,26 @@ impl ExchangeState {
     }
 
     /// Records the fills and cancelled orders since the last call in all accounts.
-    fn note(&mut self, symbol: usize, now: StepTime) {
-        let symbol_state = &mut self.symbols[symbol];
-        let (fills, cancelled) = (symbol_state.market.fills(), symbol_state.market.cancelled());
-        for account_state in &mut self.accounts {
-            for fill in &fills[symbol_state.noted.0..] {
-                account_state.fill(symbol, fill, now);
+    fn record(&mut self, symbol: usize, now: StepTime) {
+        let state = &mut self.symbols[symbol];
+        let (fills, cancelled) = (state.market.fills(), state.market.cancelled());
+        for account in &mut self.accounts {
+            for fill in &fills[state.recorded.0..] {
+                account.fill(symbol, fill, now);
             }
-            for order in &cancelled[symbol_state.noted.1..] {
-                account_state.cancel(symbol, order, now);
+            for order in &cancelled[state.recorded.1..] {
+                account.cancel(symbol, order, now);
             }
         }
-        symbol_state.noted = (fills.len(), cancelled.len());
+        state.recorded = (fills.len(), cancelled.len());
     }
 }
 
-/// Owners that are nobody of the crowd in any market.
+/// Owners that no market's simulated traders use.
 fn owners(config: &Config) -> impl Iterator<Item = Owner> {
-    let crowds = config.symbols.iter().map(|symbol| symbol.market.owners);
-    let first = crowds.max().unwrap_or(0).max(1);
-    (0..).map(move |place| Owner(first.saturating_add(place)))
+    let traders = config.symbols.iter().map(|symbol| symbol.market.owners);
+    let first = traders.max().unwrap_or(0).max(1);
+    (0..).map(move |index| Owner(first.saturating_add(index)))
 }
 
 fn payload(market: &Market) -> Arc<str> {

@@ -1,4 +1,4 @@
-//! The server's own state, for tests that compare it with a client's.
+//! Access to the server's markets and accounts, for tests that compare them with a client's state.
 
 use std::fmt;
 
@@ -7,15 +7,14 @@ use super::exchange_state::{ExchangeState, SharedState};
 use crate::market::View;
 use crate::wire::jayx::{Balance, Candle, OwnOrder};
 
-/// The state of the markets and accounts of a running server.
+/// A handle to the markets and accounts of a running server.
 #[derive(Clone)]
 pub struct MarketHandle {
     pub(super) state: SharedState,
 }
 
 impl MarketHandle {
-    /// The book of a symbol as it is now, with all the levels and trades that are sent. None when
-    /// there is no such symbol.
+    /// The current book of a symbol with all published levels and trades. `None` if the symbol is unknown.
     #[must_use]
     pub fn book(&self, symbol: &str) -> Option<View> {
         let state = self.state.lock();
@@ -23,20 +22,18 @@ impl MarketHandle {
         Some(state.symbols[index].market.view())
     }
 
-    /// The last candles of a symbol, oldest first, as many as
-    /// [`backlog`](super::Config::backlog). None when there is no such symbol or interval.
+    /// The last candles of a symbol, oldest first, at most [`backlog`](super::Config::backlog). `None` if the symbol
+    /// or the interval is unknown.
     #[must_use]
     pub fn candles(&self, symbol: &str, interval: &str) -> Option<Vec<Candle>> {
+        let interval = candle_store::interval(interval)?;
         let state = self.state.lock();
         let index = state.symbol(symbol)?;
-        let series = state.symbols[index]
-            .candles
-            .series(candle_store::interval(interval)?);
+        let series = state.symbols[index].candles.series(interval);
         Some(series.candles().collect())
     }
 
-    /// The balances of an account, in the order in which they are sent. None when there is no
-    /// such key.
+    /// The balances of an account, in the order of the balances message. `None` if the key is unknown.
     #[must_use]
     pub fn balances(&self, api_key: &str) -> Option<Vec<Balance>> {
         let state = self.state.lock();
@@ -44,8 +41,7 @@ impl MarketHandle {
         Some(state.accounts[account].balances())
     }
 
-    /// The open orders of an account in a symbol, oldest first. None when there is no such key or
-    /// symbol.
+    /// The open orders of an account in a symbol, oldest first. `None` if the key or the symbol is unknown.
     #[must_use]
     pub fn open_orders(&self, api_key: &str, symbol: &str) -> Option<Vec<OwnOrder>> {
         let state = self.state.lock();
@@ -54,14 +50,14 @@ impl MarketHandle {
         Some(open.map(|(_, order)| order).collect())
     }
 
-    /// How many steps the markets have made.
+    /// The number of steps of the markets.
     #[must_use]
     pub fn step(&self) -> u64 {
         self.state.lock().step
     }
 
-    /// Pauses the markets, so that a client's state can become the same.
-    /// When the call returns, no step is under way. The time of the market goes on.
+    /// Pauses the markets, so that a client can catch up. No step is running when the call returns. Market time
+    /// continues during the pause.
     pub fn pause(&self) {
         self.state.lock().is_paused = true;
     }

@@ -1,69 +1,61 @@
-//! JayX: the spot exchange's stream.
+//! JayX, a spot exchange.
 //!
-//! `/socket.io/` with `EIO=4` is Socket.IO over Engine.IO 4: with `transport=websocket`, or with
-//! `transport=polling`, from which a client may upgrade, as the defaults of Socket.IO's own clients do.
-//! Every other path is the plain mode, `{"event":"<event>","message":{...}}`. Both serve the same four events:
+//! `/socket.io/` with `EIO=4` serves Socket.IO over Engine.IO 4. `transport=websocket` opens a WebSocket.
+//! `transport=polling` opens a polling connection, which the client may upgrade. Every other path serves the plain
+//! mode, `{"event":"<event>","message":{...}}`. Both modes have the same four events:
 //!
-//! | event | what comes at once | what comes then |
+//! | event | initial message | updates |
 //! |---|---|---|
 //! | `orderbook` | the book and the last trades | the same, at every step |
 //! | `kline` | the current candle | each candle that a trade has changed |
-//! | `positions` | the balances | the same, when one has changed |
-//! | `openorders` | the open orders | those that have changed |
+//! | `positions` | the balances | the balances, after a change |
+//! | `openorders` | the open orders | the changed orders |
 //!
-//! # One market
-//! All of it comes from one seeded market of individual orders a symbol, so that it agrees: the
-//! candles are those of the trades, the trades are missing from the book, and each
-//! [`Account`] trades in the same markets as everybody else, so that its balances are what it had
-//! at the start and what its fills have made of it. There are no fees. A connection is told of a
-//! step in this order: `openorders`, `positions`, `kline`, `orderbook`.
+//! # Consistency
+//! The messages of a symbol come from one seeded simulation of individual orders, so that they agree. Candles
+//! aggregate the trades, and the book excludes the traded quantities. Each [`Account`] trades in the same markets as
+//! the simulated traders, and its balances are its initial funds plus the effect of its fills. There are no fees. A
+//! connection receives the messages of a step in this order: `openorders`, `positions`, `kline`, `orderbook`.
 //!
-//! A connection carries one order book, since nothing in it says which symbol it is of, and as
-//! many of the others as it likes. Asking again for one of those sends what comes at once again.
+//! A connection may subscribe to one order book, because the messages do not identify the symbol. The number of other
+//! subscriptions is not limited. A repeated subscription to one of these sends its initial message again.
 //!
 //! # Slow clients
-//! Books and balances are the latest: a client that reads slowly misses some in between. Of
-//! candles and of orders it misses in-between states, but no candle and no order, as long as it is
-//! no more than [`Config::backlog`] of them behind. Beyond that it misses the oldest candles; if it
-//! would miss the end of an order, it is closed with 1008 and `too slow: messages were lost`.
+//! Books and balances are snapshots, and a slow client skips intermediate ones. It also skips intermediate states of
+//! candles and orders, but receives the last state of each, unless more than [`Config::backlog`] of them are pending.
+//! In this case the oldest candles are lost. If the end of an order would be lost, the connection is closed with 1008
+//! and `too slow: messages were lost`.
 //!
-//! # Chosen by the simulator
-//! The venue documents neither errors nor acknowledgements. Here:
-//! - a refused request is answered with `{"error":{"message":"..."}}` in plain mode, with
-//!   `42["error",{"message":"..."}]` in Socket.IO; if an acknowledgement was asked for, the refusal
-//!   is that acknowledgement: `43<id>[{"error":{"message":"..."}}]`;
-//! - the texts: `unknown event: <event>`, `category must be spot`, `symbol is required`, `unknown
-//!   symbol: <symbol>`, `precise is required`, `interval is required`, `unknown interval:
-//!   <interval>`, `apiKey is required`, `unknown apiKey`, `an order book is already subscribed on
-//!   this connection`, also when it is the same one; in plain mode `the message is not valid JSON`
-//!   and `event is required`; in Socket.IO `not a packet`;
-//! - an accepted one that asked for an acknowledgement gets `43<id>[{"ok":true}]` before the first
-//!   answer;
-//! - a namespace other than the default one is refused with
-//!   `44/<name>,{"message":"Invalid namespace"}`, as Socket.IO's own server does;
-//! - a client that polls and does not fetch its packets is closed once a thousand of them wait; refusals
-//!   apply to its requests, every other fault to WebSocket only;
-//! - a connection without a pong in time, without a join in time, or with anything before the join
-//!   is closed with 1008; a binary frame with 1003;
-//! - each order book repeats the last trades; `precise` must be there and changes nothing.
+//! # Undocumented behavior
+//! The venue documents neither errors nor acknowledgements. The simulator chooses:
+//! - A rejected request gets `{"error":{"message":"..."}}` in plain mode and `42["error",{"message":"..."}]` in
+//!   Socket.IO. If the request has an acknowledgement id, it gets `43<id>[{"error":{"message":"..."}}]` instead.
+//! - The error texts: `unknown event: <event>`, `category must be spot`, `symbol is required`,
+//!   `unknown symbol: <symbol>`, `precise is required`, `interval is required`, `unknown interval: <interval>`,
+//!   `apiKey is required`, `unknown apiKey`, and `an order book is already subscribed on this connection`, even for
+//!   the same symbol. In plain mode also `the message is not valid JSON` and `event is required`, in Socket.IO
+//!   `not a packet`.
+//! - An accepted request with an acknowledgement id gets `43<id>[{"ok":true}]` before the initial message.
+//! - A namespace other than the default one is rejected with `44/<name>,{"message":"Invalid namespace"}`, as
+//!   Socket.IO's server does.
+//! - A polling client is closed when a thousand packets are queued for it. Injected rejections apply to its requests.
+//!   All other faults apply only to WebSocket.
+//! - A missing pong, a missing join, and an event before the join close the connection with 1008, a binary frame with
+//!   1003.
+//! - Each order book repeats the last trades. `precise` is required but has no effect.
 //!
-//! Of candles and accounts it documents one example each. Here:
-//! - the intervals are [`INTERVALS`], in minutes, each a string; intervals begin at whole multiples
-//!   of their length since the epoch;
-//! - a candle begins with its first trade: an interval without trades has none; the current candle
-//!   is the last that there is, and a subscription gets it in `modify`, or in `add` if it is the
-//!   first of all; before the first trade it gets nothing;
-//! - `_id` is the time of the candle in eight hexadecimal digits, as in the example, and sixteen
-//!   that its symbol and interval have in common; nothing else tells the interval;
-//! - `modify` has orders that are open, new ones among them, and `cancel` those that are open no
-//!   more, filled ones among them; the states that are not documented are `PARTIALLY_FILLED` and
-//!   `FILLED`;
-//! - `exec` and `lastLots` are lots, `cost` is the sum of ticks times lots over the fills, `resd` is
-//!   what the order holds back: ticks times lots if it buys, as the example multiplies, lots if it
-//!   sells, 0 once it is closed;
-//! - a market order has the price `"0"`, holds nothing back, and is closed in the step in which it
-//!   was placed;
-//! - `available` is the balance without what the open orders hold back.
+//! The venue documents one example each of candles, balances and orders. The simulator chooses:
+//! - The intervals are [`INTERVALS`], in minutes, as strings. They start at multiples of their length since the epoch.
+//! - A candle starts with its first trade, so that an interval without trades has no candle. A subscription gets the
+//!   last candle in `modify`, or in `add` if it is the first of the series, and nothing before the first trade.
+//! - `_id` has eight hexadecimal digits of the candle's time, as in the example, and sixteen that identify its symbol
+//!   and interval. No other field identifies the interval.
+//! - `modify` contains open orders, new ones included. `cancel` contains closed orders, filled ones included. The
+//!   undocumented states are `PARTIALLY_FILLED` and `FILLED`.
+//! - `exec` and `lastLots` are lots. `cost` is the sum of ticks times lots over the fills. `resd` is the reserved
+//!   amount: ticks times lots of a buy order, as in the example, lots of a sell order, and 0 for a closed order.
+//! - A market order has the price `"0"`, reserves nothing, and closes in the step in which it was placed.
+//! - `available` is the balance minus the amounts that open orders reserve.
 
 mod account;
 mod account_state;
@@ -85,22 +77,24 @@ mod trader;
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 pub use self::account::{Account, Funds};
 pub use self::candle_store::INTERVALS;
 pub use self::config::{Config, Symbol};
 pub use self::exchange::Exchange;
-use self::exchange_state::SharedState;
+use self::exchange_state::{ExchangeState, SharedState};
 pub use self::market_handle::MarketHandle;
 use self::plain::PlainSession;
 use self::polling::{PollingClient, PollingClients};
 use self::socket_io::SocketIoSession;
-use crate::clock::Clock;
+use crate::clock::{Clock, now_ms};
 use crate::fault_config::FaultConfig;
 use crate::net::{Connection, Page, PollRequest, Protocol, RequestTarget, SessionEnd, drive};
 use crate::session::Rejection;
 pub use crate::wire::jayx::{Amount, Balance, Candle, OrderState, OwnOrder, PlainForm};
 
-/// The venue, as its connections see it.
+/// The state that all connections share.
 pub(crate) struct Jayx {
     config: Arc<Config>,
     polling: PollingClients,
@@ -108,7 +102,7 @@ pub(crate) struct Jayx {
     clock: Clock,
 }
 
-/// The venue, its market handle, and the future that drives its markets.
+/// Opens the venue. The future drives its markets.
 pub(crate) fn start(
     config: Config,
 ) -> (
@@ -116,8 +110,16 @@ pub(crate) fn start(
     MarketHandle,
     impl Future<Output = ()> + Send + 'static,
 ) {
+    let every = config.update_every;
+    let (venue, handle, steps) = open(config, now_ms());
+    let driver = venue.state.clone().run(every, steps);
+    (venue, handle, driver)
+}
+
+/// Opens the venue. The caller steps its markets, with the sender of the step numbers.
+fn open(config: Config, wall_ms: u64) -> (Jayx, MarketHandle, watch::Sender<u64>) {
     let config = Arc::new(config);
-    let (state, life) = exchange_state::start(Arc::clone(&config));
+    let (state, steps) = SharedState::new(ExchangeState::new(Arc::clone(&config), wall_ms));
     let handle = MarketHandle {
         state: state.clone(),
     };
@@ -127,17 +129,17 @@ pub(crate) fn start(
         state,
         clock: Clock::start(),
     };
-    (venue, handle, life)
+    (venue, handle, steps)
 }
 
-/// Where Socket.IO is.
+/// The path of Socket.IO.
 const PATH: &str = "/socket.io/";
 const BAD_VERSION: &str = r#"{"code":5,"message":"Unsupported protocol version"}"#;
 
-/// The two ways to talk.
+/// The protocol of a connection.
 pub(crate) enum Mode {
     SocketIo,
-    /// Socket.IO, begun by polling.
+    /// Socket.IO, upgraded from polling.
     Upgrade(Arc<PollingClient>),
     Plain,
 }
@@ -177,7 +179,7 @@ impl Protocol for Jayx {
     }
 
     async fn poll(&self, request: PollRequest) -> Page {
-        polling::answer(self, request).await
+        polling::respond(self, request).await
     }
 
     async fn session(&self, mode: Mode, connection: &mut Connection) -> SessionEnd {

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-/// A packet, as far as the simulator cares.
+/// A packet, with the parts that affect the simulator.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Packet<'a> {
     /// `1`: closes the connection.
     Close,
-    /// `3`: the answer to a ping.
+    /// `3`: the reply to a ping.
     Pong,
     /// `40`: joins a namespace.
     Join {
@@ -18,19 +18,19 @@ pub(crate) enum Packet<'a> {
     Leave,
     /// `42`: an event of the default namespace.
     Event(Event<'a>),
-    /// Anything else that the protocol allows, or that makes no difference.
+    /// Any other valid packet. It has no effect.
     Other,
-    /// Not a packet.
+    /// An invalid packet.
     Broken,
 }
 
 /// An event: `42<id>["name",message]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event<'a> {
-    /// The digits of the acknowledgement's id; empty when none is asked for.
+    /// The digits of the acknowledgement id. Empty if the client requests none.
     pub(crate) id: &'a str,
     pub(crate) name: String,
-    /// Null when the event carries nothing.
+    /// Null if the event has no message.
     pub(crate) message: Value,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Packet<'a> {
             b'1' => Self::Close,
             b'3' => Self::Pong,
             b'4' => Self::socket_io(&text[1..]),
-            // A noop, or what the server would send: no harm in it.
+            // A noop, or a packet type that only servers send.
             b'0' | b'2' | b'5' | b'6' => Self::Other,
             _ => Self::Broken,
         }
@@ -81,8 +81,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// `/name,rest`: a namespace other than the default one goes first. The default one, `/`, is
-/// returned empty however it was written.
+/// Splits `/name,rest`. The namespace is empty for the default one, which is optional and spelled `/`.
 fn split_namespace(text: &str) -> (&str, &str) {
     if !text.starts_with('/') {
         return ("", text);
@@ -93,7 +92,7 @@ fn split_namespace(text: &str) -> (&str, &str) {
     (if name == "/" { "" } else { name }, rest)
 }
 
-/// Whether the client takes its leave, in either of the two ways.
+/// Whether the packet closes the connection or leaves the namespace.
 pub(crate) fn is_leave(text: &str) -> bool {
     matches!(Packet::read(text), Packet::Close | Packet::Leave)
 }

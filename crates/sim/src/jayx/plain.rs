@@ -1,4 +1,4 @@
-//! The plain mode: JSON envelopes from the client, payloads to it.
+//! The plain mode: JSON envelopes from the client, and payloads to it.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) struct PlainSession {
 }
 
 impl PlainSession {
-    /// A client of the venue, which has just been upgraded.
+    /// The session of a client, after its upgrade.
     pub(super) fn new(venue: &Jayx) -> Self {
         Self {
             config: Arc::clone(&venue.config),

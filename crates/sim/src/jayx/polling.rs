@@ -1,8 +1,8 @@
-//! Engine.IO's polling transport: a connection that is made of HTTP requests, and its upgrade to WebSocket.
+//! Engine.IO's polling transport: a connection that consists of HTTP requests, and its upgrade to WebSocket.
 //!
-//! A GET without a session id opens a connection, a GET with one waits for packets, and a POST brings those of
-//! the client. Nothing runs between the requests: each moves the session's time on, and the next client that
-//! comes removes those that have not answered a ping in time.
+//! A GET without a session id opens a connection, a GET with one waits for packets, and a POST carries packets of the
+//! client. No task runs between the requests. Each request advances the session's time, and each new client removes
+//! the clients whose pong is overdue.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,12 +20,12 @@ use crate::net::{
 };
 use crate::session::{Close, Outgoing, Session, Timestamps};
 
-/// Between the packets of a body.
+/// Separates the packets of a body.
 const SEPARATOR: char = '\u{1e}';
 /// Engine.IO packets.
 const CLOSE: &str = "1";
 const NOOP: &str = "6";
-/// How many packets wait for a client before it is given up.
+/// The maximum number of packets in the queue of a client.
 const BACKLOG: usize = 1_000;
 
 pub(super) const UNKNOWN_SID: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
@@ -33,22 +33,22 @@ const BAD_METHOD: &str = r#"{"code":2,"message":"Bad handshake method"}"#;
 const BAD_REQUEST: &str = r#"{"code":3,"message":"Bad request"}"#;
 const TOO_MANY: &str = r#"{"code":3,"message":"Too many clients"}"#;
 
-/// The clients that poll, by session id.
+/// The polling clients, by session id.
 #[derive(Default)]
 pub(crate) struct PollingClients {
     clients: Mutex<HashMap<String, Arc<PollingClient>>>,
     opened: AtomicU64,
 }
 
-/// A client that polls.
+/// A polling client.
 pub(crate) struct PollingClient {
-    /// None once WebSocket has taken over.
+    /// `None` after the upgrade to WebSocket.
     session: Mutex<Option<SocketIoSession>>,
     /// Held by the request that waits for packets.
     waits: tokio::sync::Mutex<()>,
-    /// The waiting request has to look again.
+    /// Wakes the waiting request.
     changed: Notify,
-    /// Whether the client tries WebSocket: the request that waits returns then.
+    /// Whether the client probes WebSocket. The waiting request then returns.
     is_probing: AtomicBool,
 }
 
@@ -56,34 +56,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn refuse(why: &str) -> Page {
+fn reject(why: &str) -> Page {
     Page::json(StatusCode::BAD_REQUEST, why.to_owned())
 }
 
-/// Answers a request.
-pub(super) async fn answer(venue: &Jayx, poll: PollRequest) -> Page {
+/// Responds to a request.
+pub(super) async fn respond(venue: &Jayx, poll: PollRequest) -> Page {
     let target = RequestTarget {
         path: super::PATH,
         query: &poll.query,
     };
     if !target.has("EIO", "4") {
-        return refuse(BAD_VERSION);
+        return reject(BAD_VERSION);
     }
     let Some(sid) = target.get("sid") else {
-        let is_get = poll.method == Method::GET;
-        return if is_get {
-            open(venue)
-        } else {
-            refuse(BAD_METHOD)
+        return match poll.method {
+            Method::GET => open(venue),
+            _ => reject(BAD_METHOD),
         };
     };
     let Some(client) = venue.polling.find(sid) else {
-        return refuse(UNKNOWN_SID);
+        return reject(UNKNOWN_SID);
     };
     match poll.method {
         Method::GET => client.wait(venue).await,
         Method::POST => client.receive(&poll.body, venue.clock.now()),
-        _ => refuse(BAD_REQUEST),
+        _ => reject(BAD_REQUEST),
     }
 }
 
@@ -94,7 +92,7 @@ fn open(venue: &Jayx) -> Page {
     if clients.len() >= venue.config.limits.max_connections {
         return Page::json(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY.to_owned());
     }
-    // Counted down: the connections of WebSocket are counted up.
+    // Polling connections are numbered from the maximum down, WebSocket connections from 1 up.
     let number = !polling.opened.fetch_add(1, Ordering::Relaxed);
     let mut session = SocketIoSession::over(venue, number, now, &["websocket"]);
     let packets = take_packets(&mut session);
@@ -108,7 +106,7 @@ fn open(venue: &Jayx) -> Page {
     Page::plain(packets)
 }
 
-/// All packets that wait; those of a session that is closed end with a close.
+/// Drains the queue. The packets of a closed session end with a close.
 fn take_packets(session: &mut SocketIoSession) -> String {
     let mut packets = Vec::new();
     while let Some(outgoing) = session.outgoing() {
@@ -129,7 +127,7 @@ impl PollingClients {
 }
 
 impl PollingClient {
-    /// Whether the client still has a session here, as of now.
+    /// Whether the client has an open session at `now`.
     fn is_open(&self, now: Timestamps) -> bool {
         lock(&self.session).as_mut().is_some_and(|session| {
             advance_time(session, now);
@@ -137,10 +135,10 @@ impl PollingClient {
         })
     }
 
-    /// Waits for packets. One request at a time may.
+    /// Waits for packets. A second concurrent request is rejected.
     async fn wait(&self, venue: &Jayx) -> Page {
-        let Ok(_alone) = self.waits.try_lock() else {
-            return refuse(BAD_REQUEST);
+        let Ok(_guard) = self.waits.try_lock() else {
+            return reject(BAD_REQUEST);
         };
         let mut steps = venue.state.steps();
         loop {
@@ -169,14 +167,14 @@ impl PollingClient {
         }
     }
 
-    /// Takes the packets of a client.
+    /// Handles packets of the client.
     fn receive(&self, body: &str, now: Timestamps) -> Page {
         if let Some(session) = &mut *lock(&self.session) {
             advance_time(session, now);
             for packet in body.split(SEPARATOR) {
                 session.text(packet, now);
-                if session.waiting() > BACKLOG {
-                    session.give_up();
+                if session.queued() > BACKLOG {
+                    session.close_too_slow();
                     break;
                 }
             }
@@ -185,7 +183,7 @@ impl PollingClient {
         Page::plain("ok".to_owned())
     }
 
-    /// Tries WebSocket, until the client is sure of it.
+    /// Replies to probes over WebSocket until the client completes the upgrade.
     async fn probe(&self, venue: &Jayx, connection: &mut Connection) -> Result<(), Disconnect> {
         let limit = venue.clock.now().at.after(venue.config.join_timeout);
         loop {
@@ -211,15 +209,13 @@ impl PollingClient {
 
 /// Calls the session's timeout if it is due.
 fn advance_time(session: &mut SocketIoSession, now: Timestamps) {
-    if session
-        .deadline()
-        .is_some_and(|deadline| deadline <= now.at)
-    {
+    if session.deadline().is_some_and(|at| at <= now.at) {
         session.timeout(now);
     }
 }
 
-/// Takes over the session of a client that polls. If the client does not complete the upgrade, it polls on.
+/// Moves the session of a polling client to WebSocket. If the client does not complete the upgrade, it may continue
+/// to poll.
 pub(super) async fn upgrade(
     venue: &Jayx,
     client: &PollingClient,

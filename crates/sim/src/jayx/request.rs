@@ -1,4 +1,4 @@
-//! Reads and checks the requests of a client.
+//! Parses and validates the requests of a client.
 
 use serde_json::Value;
 
@@ -13,12 +13,12 @@ pub(super) enum Request {
     Orders { account: usize, symbol: usize },
 }
 
-/// Reads a request.
+/// Parses a request.
 ///
 /// # Errors
-/// The text of the refusal, worded by the simulator.
+/// Returns the error text for the client.
 pub(super) fn read(event: &str, message: &Value, config: &Config) -> Result<Request, String> {
-    let request = Reader { message, config };
+    let request = RequestReader { message, config };
     match event {
         "orderbook" => {
             request.category()?;
@@ -40,12 +40,12 @@ pub(super) fn read(event: &str, message: &Value, config: &Config) -> Result<Requ
     }
 }
 
-struct Reader<'a> {
+struct RequestReader<'a> {
     message: &'a Value,
     config: &'a Config,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> RequestReader<'a> {
     fn text(&self, name: &str) -> Option<&'a str> {
         self.message.get(name).and_then(Value::as_str)
     }
@@ -60,12 +60,12 @@ impl<'a> Reader<'a> {
     fn symbol(&self) -> Result<usize, String> {
         let symbol = self.text("symbol").ok_or("symbol is required")?;
         let mut symbols = self.config.symbols.iter();
-        let place = symbols.position(|known| known.name == symbol);
-        place.ok_or_else(|| format!("unknown symbol: {symbol}"))
+        let index = symbols.position(|known| known.name == symbol);
+        index.ok_or_else(|| format!("unknown symbol: {symbol}"))
     }
 
     fn book(&self) -> Result<Request, String> {
-        // A missing symbol is reported before a missing precise, an unknown one after it.
+        // A missing symbol takes precedence over a missing `precise`, which takes precedence over an unknown symbol.
         self.text("symbol").ok_or("symbol is required")?;
         if self.message.get("precise").is_none_or(Value::is_null) {
             return Err("precise is required".to_owned());
@@ -82,13 +82,13 @@ impl<'a> Reader<'a> {
         Ok(Request::Candles { symbol, interval })
     }
 
-    /// The key of a refused request is not repeated: it may be the right one of somewhere else.
+    /// The error does not repeat the key, which may be valid elsewhere.
     fn account(&self) -> Result<usize, String> {
         self.category()?;
         let key = self.text("apiKey").ok_or("apiKey is required")?;
         let mut accounts = self.config.accounts.iter();
-        let place = accounts.position(|account| account.api_key == key);
-        place.ok_or_else(|| "unknown apiKey".to_owned())
+        let index = accounts.position(|account| account.api_key == key);
+        index.ok_or_else(|| "unknown apiKey".to_owned())
     }
 }
 
@@ -98,42 +98,48 @@ mod tests {
 
     use super::*;
 
-    fn asked(event: &str, message: &Value) -> Result<Request, String> {
-        read(event, message, &Config::default())
-    }
-
     #[test]
     fn accepts_complete_requests() {
-        let table = [
+        let (symbol, interval, account) = (0, 5, 0);
+        let message = json!({
+            "category": "spot",
+            "symbol": "BTCUSDT",
+            "precise": "1",
+            "interval": "60",
+            "apiKey": "ak_demo_ticklot",
+        });
+        let table: [(&str, &[&str], _); 4] = [
             (
                 "orderbook",
-                json!({"category": "spot", "symbol": "BTCUSDT", "precise": "1"}),
-                Request::Book { symbol: 0 },
+                &["category", "symbol", "precise"],
+                Request::Book { symbol },
             ),
             (
                 "kline",
-                json!({"category": "spot", "symbol": "BTCUSDT", "interval": "60"}),
-                Request::Candles {
-                    symbol: 0,
-                    interval: 5,
-                },
+                &["category", "symbol", "interval"],
+                Request::Candles { symbol, interval },
             ),
             (
                 "positions",
-                json!({"apiKey": "ak_demo_ticklot", "category": "spot"}),
-                Request::Balances { account: 0 },
+                &["category", "apiKey"],
+                Request::Balances { account },
             ),
             (
                 "openorders",
-                json!({"apiKey": "ak_demo_ticklot", "category": "spot", "symbol": "BTCUSDT"}),
-                Request::Orders {
-                    account: 0,
-                    symbol: 0,
-                },
+                &["category", "symbol", "apiKey"],
+                Request::Orders { account, symbol },
             ),
         ];
-        for (event, message, request) in table {
-            assert_eq!(asked(event, &message), Ok(request), "{event}");
+        for (event, fields, request) in table {
+            let message: Value = fields
+                .iter()
+                .map(|it| (*it, message[*it].clone()))
+                .collect();
+            assert_eq!(
+                read(event, &message, &Config::default()),
+                Ok(request),
+                "{event}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The Socket.IO mode: Engine.IO's opening and heartbeat, Socket.IO's namespace and events.
+//! The Socket.IO mode: the handshake and heartbeat of Engine.IO, the namespace and events of Socket.IO.
 
 use std::sync::Arc;
 
@@ -13,43 +13,40 @@ use crate::{ids, wire};
 /// The largest message that the open packet announces.
 const MAX_PAYLOAD: usize = 1_000_000;
 
-/// Engine.IO's heartbeat, from the server's side.
+/// The state of the server's Engine.IO heartbeat.
 #[derive(Clone, Copy)]
 enum Heartbeat {
-    /// The next ping is due.
+    /// When to send the next ping.
     Ping(Nanos),
-    /// A pong must have come.
+    /// When the pong is overdue.
     Pong(Nanos),
 }
 
 /// The session of a Socket.IO client.
 pub(super) struct SocketIoSession {
     config: Arc<Config>,
-    /// Socket.IO's name for the connection.
+    /// The Socket.IO session id.
     sid: String,
     subscriptions: ClientSubscriptions,
     heartbeat: Heartbeat,
-    /// None once the client has joined the default namespace.
+    /// `None` after the client has joined the default namespace.
     join_before: Option<Nanos>,
     queue: OutgoingQueue,
 }
 
 impl SocketIoSession {
-    /// The client of the venue's connection of this number, which has just been upgraded.
+    /// The session of connection `number`, after its upgrade.
     pub(super) fn new(venue: &Jayx, number: u64, now: Timestamps) -> Self {
         Self::over(venue, number, now, &[])
     }
 
-    /// The client of a connection that may go on over other transports.
+    /// The session of a connection that may upgrade to other transports.
     pub(super) fn over(venue: &Jayx, number: u64, now: Timestamps, upgrades: &[&str]) -> Self {
         let config = Arc::clone(&venue.config);
-        // Engine.IO and Socket.IO each have a name for the connection, and they differ.
-        let (engine_sid, sid) = (
-            ids::sid(config.seed, number),
-            ids::sid(!config.seed, number),
-        );
+        // The session ids of Engine.IO and Socket.IO differ.
+        let engine_sid = ids::sid(config.seed, number);
         let mut client = Self {
-            sid,
+            sid: ids::sid(!config.seed, number),
             subscriptions: ClientSubscriptions::new(&venue.state),
             heartbeat: Heartbeat::Ping(now.at.after(config.ping_interval)),
             join_before: Some(now.at.after(config.join_timeout)),
@@ -62,18 +59,18 @@ impl SocketIoSession {
         client
     }
 
-    /// Whether the connection is closed, as soon as all packets are sent.
+    /// Whether the queue ends with a close.
     pub(super) fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
 
-    /// How many packets wait to be sent.
-    pub(super) fn waiting(&self) -> usize {
+    /// The number of queued packets.
+    pub(super) fn queued(&self) -> usize {
         self.queue.len()
     }
 
-    /// Gives up a client that does not fetch its packets.
-    pub(super) fn give_up(&mut self) {
+    /// Closes the connection of a client that does not fetch its packets.
+    pub(super) fn close_too_slow(&mut self) {
         self.queue.close(TOO_SLOW);
     }
 
@@ -88,7 +85,7 @@ impl SocketIoSession {
 
     fn subscribe(&mut self, event: &packet::Event<'_>) {
         match self.subscriptions.subscribe(&event.name, &event.message) {
-            Err(RequestError::Rejected(why)) => self.refuse(event.id, &why),
+            Err(RequestError::Rejected(why)) => self.reject(event.id, &why),
             Err(RequestError::Lost) => self.queue.close(TOO_SLOW),
             Ok(updates) => {
                 if !event.id.is_empty() {
@@ -99,8 +96,8 @@ impl SocketIoSession {
         }
     }
 
-    /// Refuses a request, through its acknowledgement if it asked for one.
-    fn refuse(&mut self, id: &str, why: &str) {
+    /// Rejects a request, with an acknowledgement if the client requested one.
+    fn reject(&mut self, id: &str, why: &str) {
         self.queue.text(if id.is_empty() {
             wire::jayx::packet("error", &wire::jayx::message(why))
         } else {
@@ -110,8 +107,8 @@ impl SocketIoSession {
 
     fn send(&mut self, updates: &[Update]) {
         for update in updates {
-            self.queue
-                .text(wire::jayx::packet(update.event, &update.payload));
+            let packet = wire::jayx::packet(update.event, &update.payload);
+            self.queue.text(packet);
         }
     }
 }
@@ -129,7 +126,7 @@ impl Session for SocketIoSession {
             }
             Packet::Event(event) => self.subscribe(&event),
             Packet::Other => {}
-            Packet::Broken => self.refuse("", "not a packet"),
+            Packet::Broken => self.reject("", "not a packet"),
         }
     }
 
@@ -141,10 +138,7 @@ impl Session for SocketIoSession {
 
     fn deadline(&self) -> Option<Nanos> {
         let (Heartbeat::Ping(heartbeat) | Heartbeat::Pong(heartbeat)) = self.heartbeat;
-        Some(
-            self.join_before
-                .map_or(heartbeat, |join| join.min(heartbeat)),
-        )
+        Some(self.join_before.map_or(heartbeat, |it| it.min(heartbeat)))
     }
 
     fn timeout(&mut self, now: Timestamps) {

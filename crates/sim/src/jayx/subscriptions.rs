@@ -1,4 +1,4 @@
-//! The subscriptions of one connection, and the updates that they get.
+//! The subscriptions of one connection, and their updates.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::request::{self, Request};
 use crate::session::Close;
 use crate::wire::jayx as wire;
 
-/// The close of a client that has missed updates that it must not miss.
+/// The close of a client that has lost required updates.
 pub(super) const TOO_SLOW: Close = Close::new(1008, "too slow: messages were lost");
 
 /// A message to the client, without its envelope.
@@ -20,21 +20,21 @@ pub(super) struct Update {
     pub(super) payload: Arc<str>,
 }
 
-/// Why a request is not served.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RequestError {
     /// The request is rejected with this text.
     Rejected(String),
-    /// Updates are lost that the client must not miss.
+    /// Required updates are lost.
     Lost,
 }
 
 /// The subscriptions of one connection.
 pub(super) struct ClientSubscriptions {
     state: SharedState,
-    /// Sorted by the order in which a step is sent: orders, balances, candles, the book.
+    /// In send order: orders, balances, candles, the book.
     active: Vec<Request>,
-    /// The step up to which all updates were returned.
+    /// The last step whose updates were returned.
     step: u64,
 }
 
@@ -47,8 +47,8 @@ impl ClientSubscriptions {
         }
     }
 
-    /// Subscribes, and returns the updates to send: first all that is new, then those that the
-    /// subscription gets at once, so that later ones continue them.
+    /// Subscribes. Returns the pending updates of earlier subscriptions, then the initial messages of this one, so
+    /// that later updates follow them without a gap.
     pub(super) fn subscribe(
         &mut self,
         event: &str,
@@ -68,7 +68,7 @@ impl ClientSubscriptions {
         Ok(updates)
     }
 
-    /// The updates since the last call; none if some were lost.
+    /// The updates since the last call. `None` if required ones were lost.
     pub(super) fn updates(&mut self) -> Option<Vec<Update>> {
         if self.active.is_empty() {
             return Some(Vec::new());
@@ -78,7 +78,7 @@ impl ClientSubscriptions {
         self.catch_up(&state)
     }
 
-    /// An order book does not name its symbol.
+    /// Rejects a second order book, because the messages do not identify the symbol.
     fn check(&self, request: Request) -> Result<(), String> {
         let is_book = |it: &Request| matches!(it, Request::Book { .. });
         if is_book(&request) && self.active.iter().any(is_book) {
@@ -108,7 +108,7 @@ fn send_order(request: &Request) -> u8 {
     }
 }
 
-/// Adds the first updates of a subscription.
+/// Adds the initial messages of a subscription.
 fn initial(request: Request, state: &ExchangeState, updates: &mut Vec<Update>) {
     match request {
         Request::Book { symbol } => updates.push(book(state, symbol)),
@@ -125,7 +125,7 @@ fn initial(request: Request, state: &ExchangeState, updates: &mut Vec<Update>) {
     }
 }
 
-/// Adds the updates of a subscription since a step; none if a part of them is gone.
+/// Adds the updates of a subscription since a step. `None` if required ones were lost.
 fn since(
     request: Request,
     state: &ExchangeState,

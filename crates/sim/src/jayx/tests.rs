@@ -1,4 +1,4 @@
-//! The exchange over some hundred steps: candles against fills, accounts against the market.
+//! Tests of the exchange over hundreds of steps: candles against fills, and accounts against the market.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::market::{Fill, MarketConfig, Order, Owner};
 
 const START: u64 = 1_716_131_580_000;
 
-/// Two symbols, and two accounts of which one trades in both, all of them restless.
+/// Two symbols and two active accounts, of which one trades in both symbols.
 fn config(seed: u64) -> Config {
     let busy = |api_key: &str, funds: &[(&str, &str)]| Account {
         api_key: api_key.to_owned(),
@@ -44,14 +44,14 @@ fn state(seed: u64) -> ExchangeState {
     ExchangeState::new(Arc::new(config(seed)), START)
 }
 
-/// Whether an order still rests in the market as its owner believes.
+/// Whether the market contains the order in the state that its owner sees.
 fn rests(state: &ExchangeState, symbol: usize, id: u64, own: &OwnOrder) -> bool {
     let mut market = state.symbols[symbol].market.clone();
     let resting = market.withdraw(own.side, own.limit.unwrap(), id);
     resting.is_some_and(|it| (it.lots, it.filled, it.paid) == (own.lots, own.filled, own.cost))
 }
 
-/// What an account must have: counted on its own, from the fills alone.
+/// The expected balances of an account, computed from the fills.
 struct Expected {
     owner: Owner,
     funds: BTreeMap<String, i128>,
@@ -133,7 +133,7 @@ fn open_orders_reserve_funds() {
     assert!(most > 2, "{most} orders at once");
 }
 
-/// A client sees each state of an order, and a final one last.
+/// A closed order does not change again.
 #[test]
 fn orders_reach_final_states() {
     let mut state = state(6);
@@ -172,7 +172,7 @@ fn candles_match_fills() {
     let mut state = state(7);
     let mut all: Vec<(u64, Ticks, Lots)> = Vec::new();
     for step in 0..400 {
-        // A silent stretch now and then: a step a minute, a step an hour.
+        // Some steps are ten minutes apart.
         let ms = START + step * 4_000 + step / 50 * 600_000;
         state.make_step(ms);
         let fills = state.symbols[0].market.fills().iter();
@@ -204,7 +204,7 @@ fn candles_match_fills() {
     }
 }
 
-/// Ids differ by symbol, by interval and by candle, and look like the venue's.
+/// Ids differ by symbol, interval and candle, and have the venue's format.
 #[test]
 fn candle_ids_are_unique() {
     let mut state = state(8);
@@ -238,7 +238,7 @@ fn seed_determines_accounts() {
     assert_ne!(run(3), run(4));
 }
 
-/// An account that does nothing leaves the market as it would be without it.
+/// An idle account does not affect the market.
 #[test]
 fn idle_account_changes_nothing() {
     let run = |activity: Option<u32>| {
@@ -258,7 +258,7 @@ fn idle_account_changes_nothing() {
     assert_ne!(run(None), run(Some(100)));
 }
 
-/// The loss of an order's end that no client has seen is reported.
+/// The eviction of a closed order is reported to a client that has not received it.
 #[test]
 fn detects_evicted_closed_order() {
     let config = Config {
@@ -287,17 +287,17 @@ fn detects_evicted_closed_order() {
     assert_eq!(account_state.since(0, 1).map(|it| it.len()), Some(1));
 }
 
-/// What the whole market could not fill of a market order is over at once.
+/// The unfilled rest of a market order is cancelled immediately.
 #[test]
 fn market_orders_never_rest() {
     let mut state = state(10);
     let all = state.symbols[0].market.resting(Side::Bid);
-    let act = TraderAction::Place {
+    let action = TraderAction::Place {
         side: Side::Ask,
         limit: None,
         lots: Lots(all + 7),
     };
-    state.execute(act, 0, 0, StepTime { ms: 1, step: 1 });
+    state.execute(action, 0, 0, StepTime { ms: 1, step: 1 });
     let updates = state.accounts[0].since(0, 0).unwrap();
     assert_eq!(updates.len(), 1);
     assert_eq!(
@@ -307,7 +307,7 @@ fn market_orders_never_rest() {
     assert_eq!(state.accounts[0].open(0).len(), 0);
 }
 
-/// The first update of a subscription is not repeated later.
+/// A new subscription first gets the pending updates of earlier ones.
 #[test]
 fn late_subscription_gets_updates() {
     let mut state = state(11);
@@ -318,8 +318,8 @@ fn late_subscription_gets_updates() {
     let hours = serde_json::json!({"category": "spot", "symbol": "BTCUSDT", "interval": "60"});
     assert_eq!(subscriptions.subscribe("kline", &minutes).unwrap().len(), 1);
     assert_eq!(subscriptions.subscribe("kline", &hours).unwrap().len(), 1);
-    // A minute later there is a new candle of a minute, and that of the hour has changed; asking
-    // again repeats that one, as the first of all.
+    // A minute later there is a new one-minute candle, and the one-hour candle has changed. The repeated
+    // subscription sends the latter once more, as the first of its series.
     (55..70).for_each(|step| shared.lock().make_step(START + step * 4_000));
     let updates = subscriptions.subscribe("kline", &hours).unwrap();
     let is_new = |it: &Update| it.payload.starts_with(r#"{"add":{"#);

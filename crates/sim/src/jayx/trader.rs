@@ -1,5 +1,5 @@
-//! The actions of an account in a market: small orders near the touch, now and then a market order,
-//! and cancels. It never spends more than it has.
+//! Random actions of an account: small limit orders near the touch, occasional market orders, and cancels. An order
+//! never needs more than the available funds.
 
 use ticklot_book::{Lots, Side, Ticks};
 
@@ -7,8 +7,8 @@ use super::account::Account;
 use super::account_state::AccountState;
 use crate::market::{Market, MarketConfig};
 
-/// How much smaller than the market's its orders are at most.
-const SMALLER: u32 = 50;
+/// The maximum order size of a market divided by that of an account.
+const SIZE_RATIO: u32 = 50;
 
 /// Draws the actions of one account.
 #[derive(Debug)]
@@ -48,23 +48,22 @@ impl Trader {
         symbol: usize,
         config: &MarketConfig,
         market: &Market,
-        account_state: &AccountState,
+        account: &AccountState,
     ) -> Option<TraderAction> {
-        let means = account_state.means(symbol)?;
+        let funds = account.available_funds(symbol)?;
         if self.rng.u32(0..100) >= self.activity {
             return None;
         }
-        let is_full = account_state.open(symbol).len() >= self.max_orders;
+        let is_full = account.open(symbol).len() >= self.max_orders;
         match self.rng.u32(0..12) {
-            0 => self.withdraw(symbol, account_state),
-            _ if is_full => self.withdraw(symbol, account_state),
-            1 => self.place(config, market, means, true),
-            _ => self.place(config, market, means, false),
+            0 => self.cancel(symbol, account),
+            _ if is_full => self.cancel(symbol, account),
+            draw => self.place(config, market, funds, draw == 1),
         }
     }
 
-    fn withdraw(&mut self, symbol: usize, account_state: &AccountState) -> Option<TraderAction> {
-        let mut open = account_state.open(symbol);
+    fn cancel(&mut self, symbol: usize, account: &AccountState) -> Option<TraderAction> {
+        let mut open = account.open(symbol);
         if open.len() == 0 {
             return None;
         }
@@ -76,12 +75,12 @@ impl Trader {
         })
     }
 
-    /// An order on a side of which there is enough, if there is one.
+    /// An order on a random side, or on the other side if the funds do not cover the first.
     fn place(
         &mut self,
         config: &MarketConfig,
         market: &Market,
-        means: (i128, i128),
+        funds: (i128, i128),
         at_market: bool,
     ) -> Option<TraderAction> {
         let first = if self.rng.bool() {
@@ -93,32 +92,30 @@ impl Trader {
         let away = self.away(config);
         [first, first.opposite()].into_iter().find_map(|side| {
             let limit = limit(market, side, away);
-            let is_paid = if at_market {
-                let cost = market.cost(side, lots)?;
-                covers(means, side, lots, cost)
+            let cost = if at_market {
+                market.cost(side, lots)?
             } else {
-                let cost = i128::from(limit.0) * i128::from(lots.0);
-                covers(means, side, lots, cost)
+                i128::from(limit.0) * i128::from(lots.0)
             };
             let limit = (!at_market).then_some(limit);
-            is_paid.then_some(TraderAction::Place { side, limit, lots })
+            covers(funds, side, lots, cost).then_some(TraderAction::Place { side, limit, lots })
         })
     }
 
-    /// How far behind the best price of its side an order goes: half of them wait at the touch or
-    /// a little before it, the others anywhere in the reach of the market and as far again.
+    /// The distance of an order from the best price of its side, in ticks: -2 to 0 for half of the orders, and -2 to
+    /// twice the reach of the market for the others. A negative distance improves on the best price.
     fn away(&mut self, config: &MarketConfig) -> i64 {
         let reach = if self.rng.bool() { 0 } else { config.reach };
         self.rng.i64(-2..=2 * i64::from(reach))
     }
 
     fn size(&mut self, config: &MarketConfig) -> Lots {
-        let (min, max) = (config.min_lots.max(1), config.max_lots / SMALLER);
+        let (min, max) = (config.min_lots.max(1), config.max_lots / SIZE_RATIO);
         Lots(self.rng.u32(min..=max.max(min)).into())
     }
 }
 
-/// A price so far from the best of its side; where there is none, from the fair value.
+/// The price at a distance from the best price of a side, or from the fair value if the side is empty.
 fn limit(market: &Market, side: Side, away: i64) -> Ticks {
     let best = market.best(side).unwrap_or_else(|| market.fair());
     match side {
@@ -127,7 +124,7 @@ fn limit(market: &Market, side: Side, away: i64) -> Ticks {
     }
 }
 
-/// Whether so many lots and so much to pay with are enough.
+/// Whether the available funds cover an order.
 fn covers((base, quote): (i128, i128), side: Side, lots: Lots, cost: i128) -> bool {
     match side {
         Side::Bid => quote >= cost,

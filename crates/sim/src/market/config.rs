@@ -1,53 +1,50 @@
-//! What a market is like.
+//! The parameters of a market.
 
 use ticklot_book::Ticks;
 
-/// The character of a market. The two presets are [`MarketConfig::btcusdt`] and
-/// [`MarketConfig::outcome`]; change single fields of them to get another.
+/// The parameters of a market. Start from one of the presets, [`MarketConfig::btcusdt`] and [`MarketConfig::outcome`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarketConfig {
-    /// The fair value at the start.
+    /// The initial fair value.
     pub fair: Ticks,
-    /// The lowest price that an order may have.
+    /// The lowest valid price of an order.
     pub min: Ticks,
-    /// The highest price that an order may have.
+    /// The highest valid price of an order.
     pub max: Ticks,
-    /// How many levels a side are shown. More rest behind them.
+    /// The number of published levels per side. Further levels may rest behind them.
     pub depth: usize,
-    /// How many levels a side may rest at all; the furthest make room.
+    /// The maximum number of levels per side. Excess levels are evicted from the far end.
     pub max_levels: usize,
-    /// How many orders may rest at one price; the oldest makes room.
+    /// The maximum number of orders per level. The oldest excess order is evicted.
     pub max_orders: usize,
-    /// How many orders a side the market tends to.
+    /// The equilibrium number of orders per side.
     pub orders: u32,
-    /// The most things that happen in a step: arrivals, cancels and trades together. At least one
-    /// does.
+    /// The maximum number of events in a step: arrivals, cancels and market orders. The minimum is one.
     pub events: u32,
-    /// Out of a hundred events, how many are market orders.
+    /// The percentage of events that are market orders.
     pub market_orders: u32,
-    /// How far from the fair value a passive order stays at least, in ticks.
+    /// The minimum distance of a passive order from the fair value, in ticks.
     pub gap: u32,
-    /// The scale of the geometric distance beyond the gap, in ticks: with each further stretch of
-    /// this length, orders are half as many.
+    /// The scale of the geometric distance beyond the gap, in ticks: the number of orders halves every `reach` ticks.
     pub reach: u32,
-    /// How hard the fair value is pushed in a step at most, in thousandths of a tick.
+    /// The maximum random change of the fair value's velocity per step, in thousandths of a tick.
     pub volatility: u32,
     /// The smallest order, in lots.
     pub min_lots: u32,
     /// The largest order, in lots.
     pub max_lots: u32,
-    /// Most order sizes are a multiple of this, in lots, as people like round numbers.
+    /// Most order sizes are multiples of this, in lots.
     pub grain: u32,
-    /// How many trades are remembered.
+    /// The number of trades in a [`View`](super::View).
     pub trades: usize,
-    /// How many people trade. Each order is equally likely to be anyone's; how many there are
-    /// changes nothing else.
+    /// The number of simulated traders. Each order belongs to any of them with equal probability. It has no other
+    /// effect.
     pub owners: u32,
 }
 
 impl MarketConfig {
-    /// A busy spot pair: ticks of 0.01 USDT, lots of 0.000001 BTC, fair at about 66,800, twenty
-    /// levels a side, orders of 0.001 to 3 BTC.
+    /// A busy spot pair: ticks of 0.01 USDT, lots of 0.000001 BTC, a fair value of 66,800, twenty levels per side, and
+    /// orders of 0.001 to 3 BTC.
     #[must_use]
     pub fn btcusdt() -> Self {
         Self {
@@ -71,8 +68,8 @@ impl MarketConfig {
         }
     }
 
-    /// One outcome of a prediction market: ticks of 0.01, lots of 0.01 shares, prices of 1 to 99
-    /// ticks. Near an end of the range a side runs out of prices and the book becomes one-sided.
+    /// One outcome of a prediction market: ticks of 0.01, lots of 0.01 shares, and prices of 1 to 99 ticks. Near an
+    /// end of the range, the book may become one-sided.
     #[must_use]
     pub fn outcome(fair: Ticks) -> Self {
         Self {

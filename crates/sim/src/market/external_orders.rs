@@ -1,19 +1,19 @@
-//! Orders that do not come from the crowd: someone trades here by his own rules.
+//! Orders from outside the simulation.
 
 use ticklot_book::{Lots, Side, Ticks};
 
 use super::{Market, Order, Owner};
 
 impl Market {
-    /// Lets an order arrive from outside the crowd: what the other side meets trades, the rest of
-    /// a limit order rests, the rest of a market order is dropped.
+    /// Places an order from outside the simulation. It trades against the other side. The unfilled part of a limit
+    /// order then rests, and that of a market order is dropped.
     ///
-    /// Returns the order as it stands after its trades. They are added to [`Market::fills`], and
-    /// what had to make room for it to [`Market::cancelled`]; that can be the order itself. None
-    /// when it wants nothing, or its limit is outside of what the market allows.
+    /// Returns the order after its trades. They are added to [`Market::fills`]. Orders that it evicts are added to
+    /// [`Market::cancelled`], which may include the order itself. Returns `None` if the quantity is not above zero or
+    /// the limit is outside the range of the market.
     ///
-    /// Owners from [`MarketConfig::owners`] on are never drawn for the crowd's orders, but the
-    /// crowd does not tell whose order is whose when it takes one back: it can be this one.
+    /// Simulated orders have owners below [`MarketConfig::owners`]. A simulated cancel selects from all resting
+    /// orders, external ones included.
     ///
     /// [`MarketConfig::owners`]: super::MarketConfig::owners
     pub fn place(
@@ -46,16 +46,14 @@ impl Market {
         Some(order)
     }
 
-    /// Takes a resting order back, and returns it as it left; none when it does not rest at its
-    /// limit.
+    /// Cancels a resting order, and returns its final state. `None` if it does not rest at `limit`.
     pub fn withdraw(&mut self, side: Side, limit: Ticks, id: u64) -> Option<Order> {
         let order = self.ladder_mut(side).withdraw(limit, id)?;
-        self.leave(order);
+        self.record_cancel(order);
         Some(order)
     }
 
-    /// What an order of so many lots would cost at once, in ticks times lots; none when the
-    /// levels that are shown do not hold as much.
+    /// The cost of a market order, in ticks times lots. `None` if the published levels do not fill it.
     #[must_use]
     pub fn cost(&self, side: Side, lots: Lots) -> Option<i128> {
         let (mut left, mut cost) = (lots.0, 0);

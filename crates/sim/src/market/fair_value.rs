@@ -1,11 +1,11 @@
-//! The value that the market's participants agree on, more or less.
+//! The fair value around which orders arrive.
 
 use ticklot_book::Ticks;
 
-/// Thousandths of a tick: a slow market moves by less than a tick a step.
+/// Units per tick, because a slow market moves by less than a tick per step.
 const MILLI: i64 = 1_000;
 
-/// A random walk with some momentum, held inside a range of prices.
+/// A random walk with momentum, bounded by a range of prices.
 #[derive(Clone, Debug)]
 pub(crate) struct FairValue {
     milliticks: i64,
@@ -31,7 +31,7 @@ impl FairValue {
         Ticks((self.milliticks + MILLI / 2).div_euclid(MILLI))
     }
 
-    /// Moves on by a step, and turns back at an end of the range.
+    /// Makes a step. The velocity is reversed at an end of the range.
     pub(crate) fn drift(&mut self, rng: &mut fastrand::Rng) {
         let push = rng.i64(-self.volatility..=self.volatility);
         self.velocity = self.velocity * 3 / 4 + push;
@@ -42,7 +42,7 @@ impl FairValue {
         self.milliticks = moved.clamp(self.min, self.max);
     }
 
-    /// Sets the value from outside: one outcome of two follows the other.
+    /// Sets the value. It is clamped to the range.
     pub(super) fn set(&mut self, value: Ticks) {
         self.milliticks = milli(value).clamp(self.min, self.max);
     }

@@ -1,4 +1,4 @@
-//! One side of the market: individual orders resting at prices, best first.
+//! One side of the market: individual orders by price, best first.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use ticklot_book::{Level, Lots, Side, Ticks};
 
 use super::order::{Fill, Order};
 
-/// Everything that rests at one price, first come first served. Never empty inside a ladder.
+/// The orders at one price, in time priority. Never empty inside a ladder.
 #[derive(Clone, Debug)]
 struct Rung {
     ticks: Ticks,
@@ -21,8 +21,7 @@ impl Rung {
 
 /// The resting orders of one side.
 ///
-/// A flat array: a side has tens of prices, and a random order has to be found by its place for
-/// a cancel.
+/// A flat array, because a side has tens of prices, and a random cancel selects an order by index.
 #[derive(Clone, Debug)]
 pub(super) struct Ladder {
     side: Side,
@@ -57,9 +56,9 @@ impl Ladder {
         self.rungs.len()
     }
 
-    /// The price of a level by its place from the best.
-    pub(super) fn ticks_at(&self, place: usize) -> Option<Ticks> {
-        self.rungs.get(place).map(|rung| rung.ticks)
+    /// The price of a level by its index from the best.
+    pub(super) fn ticks_at(&self, index: usize) -> Option<Ticks> {
+        self.rungs.get(index).map(|rung| rung.ticks)
     }
 
     pub(super) fn levels(&self) -> impl Iterator<Item = Level> {
@@ -70,34 +69,32 @@ impl Ladder {
         })
     }
 
-    /// Adds what is left of an order at the end of its price's queue.
+    /// Adds an order at the end of its price's queue.
     ///
-    /// Adds to `gone` what had to leave for it, so that the side stays within its limits: the
-    /// oldest order of a full price, or the whole price furthest from the best.
-    pub(super) fn rest(&mut self, ticks: Ticks, order: Order, gone: &mut Vec<Order>) {
+    /// Adds to `evicted` the orders that exceed the limits of the side: the oldest order of a full price, and the
+    /// orders of the price furthest from the best.
+    pub(super) fn rest(&mut self, ticks: Ticks, order: Order, evicted: &mut Vec<Order>) {
         let side = self.side;
-        let place = self
-            .rungs
-            .partition_point(|rung| side.is_better(rung.ticks, ticks));
-        match self.rungs.get_mut(place) {
+        let is_better = |rung: &Rung| side.is_better(rung.ticks, ticks);
+        let index = self.rungs.partition_point(is_better);
+        match self.rungs.get_mut(index) {
             Some(rung) if rung.ticks == ticks => {
                 rung.orders.push_back(order);
                 if rung.orders.len() > self.max_orders {
-                    gone.extend(rung.orders.pop_front());
+                    evicted.extend(rung.orders.pop_front());
                 }
             }
             _ => {
                 let orders = VecDeque::from([order]);
-                self.rungs.insert(place, Rung { ticks, orders });
+                self.rungs.insert(index, Rung { ticks, orders });
             }
         }
         if self.rungs.len() > self.max_levels {
-            gone.extend(self.rungs.pop().into_iter().flat_map(|rung| rung.orders));
+            evicted.extend(self.rungs.pop().into_iter().flat_map(|rung| rung.orders));
         }
     }
 
-    /// Trades an order against this side, best price first, no further than its limit. One fill
-    /// for each resting order that it meets.
+    /// Trades an order against this side, best price first, up to its limit. Adds one fill per matched resting order.
     pub(super) fn take(&mut self, taker: &mut Order, fills: &mut Vec<Fill>) {
         while taker.left() > Lots(0) {
             let Some(rung) = self.rungs.first_mut() else {
@@ -114,27 +111,27 @@ impl Ladder {
         }
     }
 
-    /// Takes one order out by its place, if there is one.
-    pub(super) fn cancel(&mut self, place: usize, order: usize) -> Option<Order> {
-        let rung = self.rungs.get_mut(place)?;
+    /// Removes an order by the index of its level, and its index in the level modulo the number of orders there.
+    pub(super) fn cancel(&mut self, level: usize, order: usize) -> Option<Order> {
+        let rung = self.rungs.get_mut(level)?;
         let order = order % rung.orders.len();
         let cancelled = rung.orders.remove(order);
         if rung.orders.is_empty() {
-            self.rungs.remove(place);
+            self.rungs.remove(level);
         }
         cancelled
     }
 
-    /// Takes one order out by its price and number, if it rests there.
+    /// Removes an order by its price and number.
     pub(super) fn withdraw(&mut self, ticks: Ticks, id: u64) -> Option<Order> {
-        let place = self.rungs.iter().position(|rung| rung.ticks == ticks)?;
-        let mut orders = self.rungs[place].orders.iter();
+        let level = self.rungs.iter().position(|rung| rung.ticks == ticks)?;
+        let mut orders = self.rungs[level].orders.iter();
         let order = orders.position(|order| order.id == id)?;
-        self.cancel(place, order)
+        self.cancel(level, order)
     }
 }
 
-/// Fills an order from one price, the oldest resting order first.
+/// Fills an order from one price, oldest resting order first.
 fn consume(rung: &mut Rung, taker: &mut Order, fills: &mut Vec<Fill>) {
     let ticks = rung.ticks;
     while taker.left() > Lots(0) {
@@ -176,18 +173,17 @@ mod tests {
     }
 
     fn rest(ladder: &mut Ladder, ticks: i64, lots: i64) -> i64 {
-        let (ticks, mut gone) = (Ticks(ticks), Vec::new());
-        ladder.rest(ticks, order(Side::Ask, Some(ticks), lots), &mut gone);
-        gone.iter().map(|order| order.left().0).sum()
+        let (ticks, mut evicted) = (Ticks(ticks), Vec::new());
+        ladder.rest(ticks, order(Side::Ask, Some(ticks), lots), &mut evicted);
+        evicted.iter().map(|order| order.left().0).sum()
     }
 
-    fn cancel(ladder: &mut Ladder, place: usize, order: usize) -> i64 {
-        ladder
-            .cancel(place, order)
-            .map_or(0, |order| order.left().0)
+    fn cancel(ladder: &mut Ladder, level: usize, order: usize) -> i64 {
+        let order = ladder.cancel(level, order);
+        order.map_or(0, |order| order.left().0)
     }
 
-    /// Buys, and returns what is left and the price and lots of each fill.
+    /// Buys. Returns the unfilled lots, and the price and lots of each fill.
     fn buy(ladder: &mut Ladder, limit: Option<i64>, lots: i64) -> (i64, Vec<(i64, i64)>) {
         let mut taker = order(Side::Bid, limit.map(Ticks), lots);
         let mut fills = Vec::new();
@@ -204,17 +200,16 @@ mod tests {
         ladder
     }
 
-    fn shown(ladder: &Ladder) -> Vec<(i64, i64, u32)> {
-        ladder
-            .levels()
-            .map(|level| (level.ticks.0, level.lots.0, level.count))
-            .collect()
+    fn levels(ladder: &Ladder) -> Vec<(i64, i64, u32)> {
+        let levels = ladder.levels();
+        let level = |it: Level| (it.ticks.0, it.lots.0, it.count);
+        levels.map(level).collect()
     }
 
     #[test]
     fn sorts_levels_and_counts_orders() {
         let ladder = asks(&[(12, 5), (10, 1), (12, 2)]);
-        assert_eq!(shown(&ladder), [(10, 1, 1), (12, 7, 2)]);
+        assert_eq!(levels(&ladder), [(10, 1, 1), (12, 7, 2)]);
         assert_eq!(ladder.lots(), 8);
     }
 
@@ -223,23 +218,23 @@ mod tests {
         let mut ladder = asks(&[(10, 1), (11, 4), (12, 9)]);
         let (left, fills) = buy(&mut ladder, Some(11), 8);
         assert_eq!((left, fills), (3, vec![(10, 1), (11, 4)]));
-        assert_eq!(shown(&ladder), [(12, 9, 1)]);
+        assert_eq!(levels(&ladder), [(12, 9, 1)]);
     }
 
     #[test]
     fn partial_fill_keeps_priority() {
         let mut ladder = asks(&[(10, 5), (10, 6)]);
         assert_eq!(buy(&mut ladder, None, 2), (0, vec![(10, 2)]));
-        assert_eq!(shown(&ladder), [(10, 9, 2)]);
+        assert_eq!(levels(&ladder), [(10, 9, 2)]);
         assert_eq!(cancel(&mut ladder, 0, 0), 3);
-        assert_eq!(shown(&ladder), [(10, 6, 1)]);
+        assert_eq!(levels(&ladder), [(10, 6, 1)]);
     }
 
     #[test]
     fn ladder_stays_within_limits() {
         let mut ladder = asks(&[(10, 1), (11, 2), (12, 3)]);
         assert_eq!(rest(&mut ladder, 9, 7), 3);
-        assert_eq!(shown(&ladder), [(9, 7, 1), (10, 1, 1), (11, 2, 1)]);
+        assert_eq!(levels(&ladder), [(9, 7, 1), (10, 1, 1), (11, 2, 1)]);
         assert_eq!(rest(&mut ladder, 9, 1), 0);
         assert_eq!(rest(&mut ladder, 9, 4), 7);
         assert_eq!(cancel(&mut ladder, 5, 0), 0);
@@ -258,10 +253,10 @@ mod tests {
         assert_eq!(ladder.withdraw(Ticks(11), 9), None);
         assert_eq!(ladder.withdraw(Ticks(10), 9).map(|it| it.id), Some(9));
         assert_eq!(ladder.withdraw(Ticks(10), 9), None);
-        assert_eq!(shown(&ladder), [(10, 5, 1)]);
+        assert_eq!(levels(&ladder), [(10, 5, 1)]);
     }
 
-    /// Each resting order has a fill of its own, and remembers what it was paid.
+    /// Each resting order gets a separate fill. The taker sums up the costs.
     #[test]
     fn fill_contains_both_orders() {
         let mut ladder = asks(&[(10, 5), (10, 6), (12, 2)]);

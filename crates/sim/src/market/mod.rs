@@ -1,14 +1,21 @@
-//! A market of individual orders, moved by a seed and nothing else.
+//! A simulated market of individual orders, which a seed determines.
 //!
-//! Orders arrive at a geometric distance from a slowly wandering fair value, join prices that are
-//! there already, leave again, or come as market orders and trade through the levels. A passive
-//! order whose price the other side has already reached trades instead of resting, so that the
-//! book never crosses; this is also how prices move: once the fair value has left the old orders
-//! behind, new ones trade them away. Every order has an owner; nothing keeps one from trading
-//! with himself.
+//! The fair value follows a slow random walk. Limit orders arrive at a geometric distance from it or join existing
+//! levels, and random orders are cancelled. Market orders trade against the best levels. A limit order that crosses
+//! the other side trades first, so that the book never crosses. When the fair value has moved, new orders trade
+//! against old ones, which moves the touch. Every order has an owner, who may trade with itself.
 //!
-//! Everything is an integer and every draw comes from one generator: two markets with the same
-//! configuration, seed and times are the same, order for order.
+//! All numbers are integers, and all random numbers come from seeded generators. Two markets with equal
+//! configurations, seeds and times contain equal orders.
+//!
+//! ```
+//! use ticklot_sim::Market;
+//!
+//! let mut market = Market::btcusdt(7);
+//! market.step(1_700_000_000_000);
+//! let view = market.view();
+//! assert!(view.bids[0].ticks < view.asks[0].ticks);
+//! ```
 
 mod config;
 mod external_orders;
@@ -30,40 +37,40 @@ pub use self::order::{Fill, Order, Owner};
 pub use self::pair::OutcomePair;
 
 /// Separates the random numbers of owners from the others.
-const CROWD: u64 = 0xc20d_0000_0000_c20d;
+const OWNER_SALT: u64 = 0xc20d_0000_0000_c20d;
 
-/// A trade: an arriving order met resting ones at one price.
+/// A trade of an arriving order against the resting orders at one price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trade {
     /// The price: the resting order's.
     pub ticks: Ticks,
     /// The quantity.
     pub lots: Lots,
-    /// The side of the order that arrived: [`Side::Bid`] for a BUY.
+    /// The side of the arriving order: [`Side::Bid`] for a BUY.
     pub taker: Side,
-    /// When, in milliseconds since the epoch.
+    /// The time of the trade, in milliseconds since the epoch.
     pub created_ms: u64,
 }
 
-/// What a market shows of itself: the top levels and the last trades.
+/// The published state of a market: the top levels and the last trades.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// The buyers' levels, highest first.
+    /// The bid levels, highest first.
     pub bids: Vec<Level>,
-    /// The sellers' levels, lowest first.
+    /// The ask levels, lowest first.
     pub asks: Vec<Level>,
     /// The last trades, newest first.
     pub trades: Vec<Trade>,
 }
 
-/// Where all the lots went: what ever rested is resting still, was cancelled or was traded away.
+/// The total lots of a market. `rested` is the sum of `cancelled`, `traded` and the lots that still rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Lots that came to rest.
+    /// Lots of orders that rested.
     pub rested: i64,
-    /// Lots that left without a trade.
+    /// Rested lots that were cancelled or evicted.
     pub cancelled: i64,
-    /// Lots that were traded away.
+    /// Rested lots that were traded.
     pub traded: i64,
 }
 
@@ -79,17 +86,16 @@ pub struct Market {
     totals: Totals,
     /// The fills of the last step.
     fills: Vec<Fill>,
-    /// The orders that left in the last step without being filled whole.
+    /// The orders that were cancelled or evicted in the last step.
     cancelled: Vec<Order>,
-    /// How many orders have arrived.
+    /// The number of orders so far.
     arrived: u64,
-    /// Decides whose an order is: apart from the other draws, so that the number of owners does
-    /// not change the market.
-    crowd: fastrand::Rng,
+    /// Draws the owners. Independent of `rng`, so that the number of owners does not affect the market.
+    owner_rng: fastrand::Rng,
 }
 
 impl Market {
-    /// A market that has its orders resting and has not traded yet.
+    /// Creates a market with resting orders.
     #[must_use]
     pub fn new(config: MarketConfig, seed: u64) -> Self {
         let ladder = |side| Ladder::new(side, config.max_levels, config.max_orders);
@@ -103,7 +109,7 @@ impl Market {
             fills: Vec::new(),
             cancelled: Vec::new(),
             arrived: 0,
-            crowd: fastrand::Rng::with_seed(seed ^ CROWD),
+            owner_rng: fastrand::Rng::with_seed(seed ^ OWNER_SALT),
             config,
         };
         for _ in 0..market.config.orders {
@@ -120,47 +126,45 @@ impl Market {
         Self::new(MarketConfig::btcusdt(), seed)
     }
 
-    /// Lets a step's worth of things happen, at `now_ms` milliseconds since the epoch. The time
-    /// stamps the trades; it moves nothing.
+    /// Makes a step of one or more random events at `now_ms` milliseconds since the epoch. The time only stamps orders
+    /// and trades.
     pub fn step(&mut self, now_ms: u64) {
         self.fair.drift(&mut self.rng);
-        self.happen(now_ms);
+        self.run_events(now_ms);
     }
 
-    /// The fair value, to the tick.
+    /// The fair value, rounded to ticks.
     #[must_use]
     pub fn fair(&self) -> Ticks {
         self.fair.ticks()
     }
 
-    /// The best price of a side; none when the side is empty.
+    /// The best price of a side. `None` if the side is empty.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Ticks> {
         self.ladder(side).best()
     }
 
-    /// All that rests on a side, in lots, shown or not.
+    /// The resting lots of a side, at all levels.
     #[must_use]
     pub fn resting(&self, side: Side) -> i64 {
         self.ladder(side).lots()
     }
 
-    /// Where all the lots went.
+    /// The total lots since the market was created.
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// What was filled since the last step began, in the order it happened: one fill for each
-    /// resting order that an arriving one met. A [`Trade`] sums up those of one arriving order at
-    /// one price.
+    /// The fills since the start of the last step, in order: one per matched resting order. A [`Trade`] combines the
+    /// fills of one arriving order at one price.
     #[must_use]
     pub fn fills(&self) -> &[Fill] {
         &self.fills
     }
 
-    /// The orders that left since the last step began without being filled whole, as they then
-    /// stood: taken back by their owners, or pushed out by the limits of a side.
+    /// The orders that were cancelled or evicted since the start of the last step, in their final state.
     #[must_use]
     pub fn cancelled(&self) -> &[Order] {
         &self.cancelled
@@ -176,7 +180,7 @@ impl Market {
         self.ladder(side).levels().take(self.config.depth)
     }
 
-    /// What the market shows of itself now.
+    /// The published state: the top levels and the last trades.
     #[must_use]
     pub fn view(&self) -> View {
         View {
@@ -186,13 +190,13 @@ impl Market {
         }
     }
 
-    /// A step whose fair value comes from outside.
-    fn follow(&mut self, fair: Ticks, now_ms: u64) {
+    /// Makes a step with a given fair value.
+    fn step_at(&mut self, fair: Ticks, now_ms: u64) {
         self.fair.set(fair);
-        self.happen(now_ms);
+        self.run_events(now_ms);
     }
 
-    fn happen(&mut self, now_ms: u64) {
+    fn run_events(&mut self, now_ms: u64) {
         self.fills.clear();
         self.cancelled.clear();
         for _ in 0..self.rng.u32(1..=self.config.events.max(1)) {
@@ -200,32 +204,24 @@ impl Market {
         }
     }
 
-    /// One arrival, cancel or market order. The more orders rest, the likelier a cancel: around
-    /// the wanted number arrivals and departures balance.
+    /// One arrival, cancel or market order. The probability of a cancel increases with the number of resting orders,
+    /// so that arrivals and departures balance at the configured number.
     fn event(&mut self, now_ms: u64) {
-        let side = if self.rng.bool() {
-            Side::Bid
-        } else {
-            Side::Ask
-        };
-        let dice = self.rng.u32(0..100);
-        if dice < self.config.market_orders {
+        let side = [Side::Ask, Side::Bid][usize::from(self.rng.bool())];
+        let draw = self.rng.u32(0..100);
+        let market_orders = self.config.market_orders;
+        if draw < market_orders {
             let lots = self.size();
             let mut order = self.order(side, None, lots, now_ms);
             self.trade(&mut order, now_ms);
-        } else if dice
-            < self
-                .config
-                .market_orders
-                .saturating_add(self.cancel_chance(side))
-        {
+        } else if draw < market_orders.saturating_add(self.cancel_chance(side)) {
             self.cancel(side);
         } else {
             self.arrive(side, now_ms);
         }
     }
 
-    /// Out of a hundred: 45 at the wanted number of orders, never more than 80.
+    /// The percentage of events that are cancels: 45 at the configured number of orders, at most 80.
     fn cancel_chance(&self, side: Side) -> u32 {
         let orders = u32::try_from(self.ladder(side).orders()).unwrap_or(u32::MAX);
         (orders.saturating_mul(45) / self.config.orders.max(1)).min(80)
@@ -234,29 +230,29 @@ impl Market {
     fn cancel(&mut self, side: Side) {
         let levels = self.ladder(side).len();
         if levels > 0 {
-            let (place, order) = (self.cancel_place(levels), self.rng.usize(..));
-            if let Some(order) = self.ladder_mut(side).cancel(place, order) {
-                self.leave(order);
+            let (level, order) = (self.cancel_level(levels), self.rng.usize(..));
+            if let Some(order) = self.ladder_mut(side).cancel(level, order) {
+                self.record_cancel(order);
             }
         }
     }
 
-    /// Keeps account of an order that has left without a trade.
-    fn leave(&mut self, order: Order) {
+    /// Records an order that was cancelled or evicted.
+    fn record_cancel(&mut self, order: Order) {
         self.totals.cancelled += order.left().0;
         self.cancelled.push(order);
     }
 
-    /// Half of the cancels are of quotes near the touch, whose owners change their minds most.
-    fn cancel_place(&mut self, levels: usize) -> usize {
+    /// The level of a cancel: near the touch for half of them, uniform for the others.
+    fn cancel_level(&mut self, levels: usize) -> usize {
         if self.rng.bool() {
             return self.rng.usize(0..levels);
         }
-        let place = usize::try_from(self.geometric(4)).unwrap_or(0);
-        place.min(levels - 1)
+        let level = usize::try_from(self.geometric(4)).unwrap_or(0);
+        level.min(levels - 1)
     }
 
-    /// A limit order: what the other side meets trades, the rest of it rests.
+    /// A limit order arrives. It trades against the other side, and the unfilled part rests.
     fn arrive(&mut self, side: Side, now_ms: u64) {
         let ticks = self.price(side);
         let lots = self.size();
@@ -268,23 +264,23 @@ impl Market {
         self.rest(ticks, order);
     }
 
-    /// Puts what is left of a limit order into the book.
+    /// Adds the unfilled part of a limit order to the book.
     fn rest(&mut self, ticks: Ticks, order: Order) {
         let left = order.left();
         if left > Lots(0) {
             self.totals.rested += left.0;
-            let mut gone = Vec::new();
-            self.ladder_mut(order.side).rest(ticks, order, &mut gone);
-            gone.into_iter().for_each(|order| self.leave(order));
+            let mut evicted = Vec::new();
+            self.ladder_mut(order.side).rest(ticks, order, &mut evicted);
+            evicted.into_iter().for_each(|it| self.record_cancel(it));
         }
     }
 
-    /// A new order of somebody's.
+    /// A new order with a random owner.
     fn order(&mut self, side: Side, limit: Option<Ticks>, lots: i64, created_ms: u64) -> Order {
         self.arrived += 1;
         Order {
             id: self.arrived,
-            owner: Owner(self.crowd.u32(0..self.config.owners.max(1))),
+            owner: Owner(self.owner_rng.u32(0..self.config.owners.max(1))),
             side,
             limit,
             lots: Lots(lots),
@@ -294,7 +290,7 @@ impl Market {
         }
     }
 
-    /// Trades an order against the other side. What it met at one price is one trade.
+    /// Trades an order against the other side. Its fills at one price are one trade.
     fn trade(&mut self, order: &mut Order, now_ms: u64) {
         let mut fills = std::mem::take(&mut self.fills);
         let before = fills.len();
@@ -314,13 +310,12 @@ impl Market {
         self.fills = fills;
     }
 
-    /// Where an arriving order wants to be: a sixth of them join a price near the touch, the
-    /// others keep their distance from the fair value.
+    /// The price of an arriving order. A sixth of them join a level near the touch. The others are placed relative to
+    /// the fair value.
     fn price(&mut self, side: Side) -> Ticks {
         if self.rng.u32(0..6) == 0 {
-            let place = self.geometric(5);
-            let place = usize::try_from(place).unwrap_or(0);
-            if let Some(ticks) = self.ladder(side).ticks_at(place) {
+            let level = usize::try_from(self.geometric(5)).unwrap_or(0);
+            if let Some(ticks) = self.ladder(side).ticks_at(level) {
                 return ticks;
             }
         }
@@ -331,7 +326,7 @@ impl Market {
         }
     }
 
-    /// A distance: even within a stretch of `reach`, half as likely with each further stretch.
+    /// A distance that is uniform within a range of `reach`. Each further range is half as likely.
     fn geometric(&mut self, reach: u32) -> i64 {
         let reach = i64::from(reach.max(1));
         let mut distance = self.rng.i64(0..reach);
@@ -341,7 +336,7 @@ impl Market {
         distance
     }
 
-    /// An order's lots: many small ones, few large ones, most of them round.
+    /// The lots of an order. Small ones are more likely than large ones, and most are multiples of the grain.
     fn size(&mut self) -> i64 {
         let (min, max) = (self.config.min_lots.max(1), self.config.max_lots);
         let range = i64::from(max.saturating_sub(min));

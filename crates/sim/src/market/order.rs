@@ -1,36 +1,35 @@
-//! Orders, their owners, and what becomes of both when they meet.
+//! Orders, owners and fills.
 
 use ticklot_book::{Lots, Side, Ticks};
 
-/// Who an order belongs to: a number from 0, below [`MarketConfig::owners`].
-///
-/// [`MarketConfig::owners`]: super::MarketConfig::owners
+/// The owner of an order. Simulated traders have the numbers below
+/// [`MarketConfig::owners`](super::MarketConfig::owners).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner(pub u32);
 
-/// An order, as it stood at some moment.
+/// The state of an order at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
     /// Its number in its market, from 1, in the order of arrival.
     pub id: u64,
-    /// Whose it is.
+    /// The owner.
     pub owner: Owner,
-    /// Whether it buys or sells.
+    /// The side.
     pub side: Side,
-    /// The worst price that it takes; none for a market order.
+    /// The limit price. `None` for a market order.
     pub limit: Option<Ticks>,
-    /// How much was wanted.
+    /// The quantity.
     pub lots: Lots,
-    /// How much of that was filled so far.
+    /// The filled quantity.
     pub filled: Lots,
     /// The sum of ticks times lots over its fills.
     pub paid: i128,
-    /// When it arrived, in milliseconds since the epoch; 0 for one that was there from the start.
+    /// When it arrived, in milliseconds since the epoch. 0 for an initial order of the market.
     pub created_ms: u64,
 }
 
 impl Order {
-    /// How much is still wanted.
+    /// The unfilled quantity.
     #[must_use]
     pub fn left(&self) -> Lots {
         self.lots - self.filled
@@ -42,15 +41,15 @@ impl Order {
     }
 }
 
-/// A fill: two orders met. Both are as they stood right after it.
+/// A fill of two orders, in their states after the fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fill {
     /// The price: the resting order's.
     pub ticks: Ticks,
     /// The quantity.
     pub lots: Lots,
-    /// The order that rested.
+    /// The resting order.
     pub maker: Order,
-    /// The order that arrived.
+    /// The arriving order.
     pub taker: Order,
 }

@@ -1,15 +1,15 @@
-//! A prediction market: two outcomes, two books.
+//! A prediction market: two outcomes with separate books.
 
 use ticklot_book::Ticks;
 
 use super::{Market, MarketConfig};
 
-/// What both outcomes together are worth, in ticks: one of them pays a whole unit.
+/// The sum of both fair values, in ticks, because one of the outcomes pays a whole unit.
 const WHOLE: i64 = 100;
 
 /// The YES and NO books of one prediction market.
 ///
-/// Their fair values add up to one; their orders are their own. Neither mirrors the other.
+/// Their fair values add up to one, but their orders are independent. Neither book mirrors the other.
 #[derive(Clone, Debug)]
 pub struct OutcomePair {
     yes: Market,
@@ -17,13 +17,13 @@ pub struct OutcomePair {
 }
 
 impl OutcomePair {
-    /// A market whose YES is worth `fair` ticks of 0.01 at the start, 1 to 99.
+    /// Creates a market. `fair` is the initial fair value of YES, 1 to 99 ticks of 0.01.
     #[must_use]
     pub fn new(fair: Ticks, seed: u64) -> Self {
         Self::with_owners(fair, seed, MarketConfig::outcome(fair).owners)
     }
 
-    /// The same market, traded by so many people. See [`MarketConfig::owners`].
+    /// Creates a market with a number of simulated traders. See [`MarketConfig::owners`].
     #[must_use]
     pub fn with_owners(fair: Ticks, seed: u64, owners: u32) -> Self {
         let outcome = |fair| MarketConfig {
@@ -32,15 +32,15 @@ impl OutcomePair {
         };
         Self {
             yes: Market::new(outcome(fair), seed),
-            // Any constant does, so long as the two outcomes draw differently.
+            // An arbitrary constant, so that the outcomes draw different random numbers.
             no: Market::new(outcome(Ticks(WHOLE - fair.0)), seed ^ 0x9e37_79b9_7f4a_7c15),
         }
     }
 
-    /// Lets a step's worth of things happen in both books. See [`Market::step`].
+    /// Makes a step of both books. See [`Market::step`].
     pub fn step(&mut self, now_ms: u64) {
         self.yes.step(now_ms);
-        self.no.follow(Ticks(WHOLE - self.yes.fair().0), now_ms);
+        self.no.step_at(Ticks(WHOLE - self.yes.fair().0), now_ms);
     }
 
     /// The book of YES.

@@ -1,12 +1,12 @@
-//! Properties of the market over many seeds and thousands of steps.
+//! Property tests of the market over many seeds and thousands of steps.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What must hold of a market at any moment.
+/// Checks the invariants of a market.
 fn check(market: &Market) {
-    let (bids, asks) = (sides(market, Side::Bid), sides(market, Side::Ask));
+    let (bids, asks) = (levels(market, Side::Bid), levels(market, Side::Ask));
     if let (Some(bid), Some(ask)) = (bids.first(), asks.first()) {
         assert!(bid.ticks < ask.ticks, "crossed: {bid:?} {ask:?}");
     }
@@ -15,8 +15,8 @@ fn check(market: &Market) {
     assert_eq!(totals.rested, totals.cancelled + totals.traded + resting);
 }
 
-/// The levels of a side, after a look at each.
-fn sides(market: &Market, side: Side) -> Vec<Level> {
+/// Checks and returns the levels of a side.
+fn levels(market: &Market, side: Side) -> Vec<Level> {
     let levels: Vec<_> = market.levels(side).collect();
     let config = &market.config;
     assert!(levels.len() <= config.depth);
@@ -32,29 +32,25 @@ fn sides(market: &Market, side: Side) -> Vec<Level> {
     levels
 }
 
-/// Steps a market, with a check and a look at the new trades after each step.
+/// Steps a market, and checks its invariants, fills and new trades after each step.
 fn run(market: &mut Market, steps: u64) {
     for now in 1..=steps {
         let before = market.totals().traded;
         market.step(now);
         check(market);
-        check_fills(market, market.totals().traded - before);
-        let new: Vec<_> = market
-            .trades()
-            .take_while(|it| it.created_ms == now)
-            .collect();
-        let traded: i64 = new.iter().map(|trade| trade.lots.0).sum();
-        assert!(new.iter().all(|trade| trade.lots > Lots(0)));
-        // Older trades may have been pushed out by newer ones of the same step.
-        if new.len() < market.config.trades {
-            assert_eq!(traded, market.totals().traded - before);
-        } else {
-            assert!(traded <= market.totals().traded - before);
-        }
+        let traded = market.totals().traded - before;
+        check_fills(market, traded);
+        let trades = market.trades().take_while(|it| it.created_ms == now);
+        let lots: Vec<_> = trades.map(|trade| trade.lots.0).collect();
+        assert!(lots.iter().all(|lots| *lots > 0));
+        let sum: i64 = lots.iter().sum();
+        // Newer trades of the same step may have evicted older ones.
+        let is_complete = lots.len() < market.config.trades;
+        assert!(sum == traded || !is_complete && sum < traded);
     }
 }
 
-/// The fills of a step are all that was traded in it, between two sides, by people that there are.
+/// The fills of a step account for all traded lots, and have opposite sides and valid owners.
 fn check_fills(market: &Market, traded: i64) {
     let fills = market.fills();
     let filled: i64 = fills.iter().map(|fill| fill.lots.0).sum();
@@ -94,7 +90,7 @@ proptest! {
         }
     }
 
-    /// The trades that one order makes are what it took out of the levels that it met.
+    /// The trades of one order account for the changes of the levels that it matched.
     #[test]
     fn trades_match_level_changes(seed: u64, lots in 1_i64..20_000_000, buys: bool) {
         let mut market = Market::btcusdt(seed);
@@ -126,7 +122,7 @@ proptest! {
         }
     }
 
-    /// When one thing happens a step, a fill is all that happens to the levels that it met.
+    /// With one event per step, a fill is the only change of its level.
     #[test]
     fn fill_reduces_its_level(seed: u64) {
         let one = MarketConfig { events: 1, ..MarketConfig::outcome(Ticks(50)) };
@@ -145,7 +141,7 @@ proptest! {
                 filled += 1;
             }
         }
-        prop_assert!(filled > 50, "{} levels met", filled);
+        prop_assert!(filled > 50, "{} levels with fills", filled);
     }
 
     #[test]
@@ -163,7 +159,7 @@ proptest! {
     }
 }
 
-/// How many people trade, and who, changes nothing that a market shows.
+/// The number of simulated traders does not affect the published state.
 #[test]
 fn owners_do_not_affect_market() {
     let mut few = OutcomePair::with_owners(Ticks(62), 3, 1);
@@ -178,7 +174,7 @@ fn owners_do_not_affect_market() {
     assert!(owners.len() > 40, "{} of 50 trade", owners.len());
 }
 
-/// Over a minute of steps, a spot market trades, moves, and looks like one.
+/// A minute of steps has plausible spreads, depths, changes and price movements.
 #[test]
 fn spot_market_trades_and_moves() {
     for seed in 0..8 {
@@ -214,7 +210,7 @@ fn spot_market_trades_and_moves() {
     }
 }
 
-/// YES and NO are priced by one fair value, and each has its own orders.
+/// YES and NO share one fair value but have independent orders.
 #[test]
 fn outcome_books_differ() {
     let mut mirrored = 0;

@@ -1,4 +1,4 @@
-//! One client's WebSocket connection, as a session uses it.
+//! The WebSocket connection of one client.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,28 +24,28 @@ use super::fault_injector::{Fault, FaultInjector, SlowStream};
 use super::{Counters, Limits};
 use crate::session::Close;
 
-/// Messages of a client that are kept while its session writes or is frozen.
+/// The maximum number of received messages that are queued while the session writes or is frozen.
 const READ_AHEAD: usize = 64;
-/// The read buffer is allocated with the connection, and grows to the longest message.
+/// The size of one read. The buffer is allocated with the connection, and grows to the longest message.
 pub(super) const READ_BUFFER: usize = 16 * 1024;
-/// Frames are collected up to this size before they are written to the socket.
+/// Frames are buffered up to this size before they are written to the socket.
 const WRITE_BUFFER: usize = 32 * 1024;
-/// The longest frame that can be written, and the most that the pongs of a client that does not read take.
+/// The limit on the write buffer: the longest frame, or the unsent pongs to a client that does not read.
 const WRITE_LIMIT: usize = 65 * 1024 * 1024;
-/// Bytes of a client that are read and dropped after its connection was closed.
+/// The maximum number of bytes that are read and discarded after a close.
 const LINGER: u64 = 16 * 1024 * 1024;
 
-/// A message of the client, or the end of the connection.
+/// A message of the client, or the reason for the end of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Text(Utf8Bytes),
     Binary,
-    /// Its pong is in the write buffer.
+    /// A ping. The pong is in the write buffer.
     Ping,
     Pong,
-    /// The client has closed. The answer is in the write buffer.
+    /// A close by the client. The reply is in the write buffer.
     Close,
-    /// The client has violated the protocol: it is to be closed with this code.
+    /// A protocol violation by the client, and the close to send.
     Violation(Close),
     /// The connection is lost.
     Lost,
@@ -54,7 +54,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Whether it is the last event of the client.
+    /// Whether no event of the client follows.
     fn is_last(&self) -> bool {
         matches!(self, Self::Close | Self::Violation(_) | Self::Lost)
     }
@@ -87,7 +87,7 @@ impl From<Error> for Event {
     }
 }
 
-/// An event that concerns the session.
+/// A message for the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     Text(Utf8Bytes),
@@ -103,14 +103,14 @@ pub(crate) enum Disconnect {
     #[error("closed with {}: {}", close.code, close.reason)]
     ByServer {
         close: Close,
-        /// Whether the client has answered the close.
+        /// Whether the client has replied to the close.
         is_acknowledged: bool,
     },
-    #[error("the client is gone")]
+    #[error("connection lost")]
     Lost,
-    #[error("the client does not read")]
+    #[error("write timeout")]
     Slow,
-    #[error("broken off on purpose")]
+    #[error("disconnected by fault injection")]
     Injected,
     #[error(transparent)]
     Write(Box<Error>),
@@ -121,18 +121,20 @@ pub(crate) enum Disconnect {
 /// The result of a session, which runs until its connection ends.
 pub(crate) type SessionEnd = Result<Infallible, Disconnect>;
 
+type Socket = WebSocketStream<SlowStream>;
+
 /// A WebSocket connection with its limits and faults.
 ///
-/// [`Connection::event`] alone is cancel-safe. The other calls are to be awaited to their end.
+/// Only [`Connection::event`] is cancel-safe. The other futures must run to completion.
 pub(crate) struct Connection {
-    pub(super) socket: WebSocketStream<SlowStream>,
+    pub(super) socket: Socket,
     /// Events that were read while the session wrote or was frozen.
     pub(super) received: VecDeque<Event>,
     /// Whether the last event of the client was read.
     pub(super) is_read_closed: bool,
-    /// Whether messages that the session has no time for are dropped. Otherwise the client waits.
+    /// Whether messages beyond [`READ_AHEAD`] are dropped. Otherwise the client has to wait.
     pub(super) drops_messages: bool,
-    /// None without faults.
+    /// `None` without faults.
     pub(super) injector: Option<FaultInjector>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) counters: Arc<Counters>,
@@ -152,7 +154,7 @@ impl Connection {
         }
     }
 
-    /// An event that is there already.
+    /// The next event, if it is available without waiting.
     pub(crate) fn try_event(&mut self) -> Option<Event> {
         if *self.stop.borrow() {
             return Some(Event::Shutdown);
@@ -160,7 +162,7 @@ impl Connection {
         poll_fn(|cx| self.poll_event(cx)).now_or_never()
     }
 
-    /// Handles the events that are the same for every session: pings and the end.
+    /// Handles pings and the end of the connection. Returns the messages for the session.
     pub(crate) async fn handle(&mut self, event: Event) -> Result<Option<Input>, Disconnect> {
         match event {
             Event::Text(text) => Ok(Some(Input::Text(text))),
@@ -180,7 +182,7 @@ impl Connection {
         self.flush().await
     }
 
-    /// Puts a text frame into the write buffer. It may stay there until [`Connection::flush`].
+    /// Buffers a text frame. It may be sent only at the next [`Connection::flush`].
     pub(crate) async fn queue(&mut self, text: Bytes) -> Result<(), Disconnect> {
         self.inject_fault(&text).await?;
         self.write(Message::Frame(text_frame(text))).await?;
@@ -199,7 +201,7 @@ impl Connection {
         self.flush().await
     }
 
-    /// Closes the connection, and waits for the client's close within the limit.
+    /// Closes the connection, and waits for the client's reply within the time limit.
     pub(crate) async fn close(&mut self, close: Close) -> Disconnect {
         let frame = CloseFrame {
             code: close.code.into(),
@@ -237,23 +239,16 @@ impl Connection {
         let mut message = Some(message);
         self.poll_write(|socket, cx| {
             ready!(socket.poll_ready_unpin(cx))?;
-            Poll::Ready(
-                message
-                    .take()
-                    .map_or(Ok(()), |it| socket.start_send_unpin(it)),
-            )
+            let message = message.take();
+            Poll::Ready(message.map_or(Ok(()), |it| socket.start_send_unpin(it)))
         })
         .await
     }
 
-    /// Waits for a write within the limit. Reads meanwhile, so that two sides that both write do not wait for
-    /// each other.
+    /// Waits for a write within the time limit. Reads meanwhile, so that two writing sides do not deadlock.
     async fn poll_write(
         &mut self,
-        mut write: impl FnMut(
-            &mut WebSocketStream<SlowStream>,
-            &mut Context<'_>,
-        ) -> Poll<Result<(), Error>>,
+        mut write: impl FnMut(&mut Socket, &mut Context<'_>) -> Poll<Result<(), Error>>,
     ) -> Result<(), Disconnect> {
         let limit = self.limits.write_timeout;
         let mut write = poll_fn(|cx| {
@@ -263,7 +258,7 @@ impl Connection {
             }
             written
         });
-        // Most writes need no timer.
+        // Most writes complete immediately and need no timer.
         let written = match (&mut write).now_or_never() {
             Some(written) => Ok(written),
             None => timeout(limit, write).await,
@@ -296,7 +291,7 @@ impl Connection {
         Poll::Ready(event)
     }
 
-    /// Reads while a write waits. The last event is never dropped.
+    /// Reads while a write is pending. The last event is never dropped.
     fn read_ahead(&mut self, cx: &mut Context<'_>) {
         while !self.is_read_closed && (self.received.len() < READ_AHEAD || self.drops_messages) {
             let Poll::Ready(event) = self.poll_read(cx) else {
@@ -308,14 +303,14 @@ impl Connection {
         }
     }
 
-    /// Injects the fault that is drawn for a message.
+    /// Injects the fault of a message, if any.
     async fn inject_fault(&mut self, text: &Bytes) -> Result<(), Disconnect> {
         let Some(injector) = &mut self.injector else {
             return Ok(());
         };
         match injector.next_fault() {
             None => Ok(()),
-            Some(Fault::Drop) => self.break_off().await,
+            Some(Fault::Drop) => self.disconnect().await,
             Some(Fault::Cut) => self.cut(text).await,
             Some(Fault::Freeze(duration)) => self.freeze(duration).await,
             Some(Fault::Hang(duration)) => self.hang(duration).await,
@@ -328,13 +323,13 @@ impl Connection {
     }
 
     /// Ends the connection without a close.
-    async fn break_off(&mut self) -> Result<(), Disconnect> {
+    async fn disconnect(&mut self) -> Result<(), Disconnect> {
         self.flush().await?;
         self.counters.count_fault(|it| &mut it.drops);
         Err(Disconnect::Injected)
     }
 
-    /// Writes a part of a frame past the WebSocket, and ends the connection.
+    /// Writes a part of a frame directly to the stream, and ends the connection.
     async fn cut(&mut self, text: &Bytes) -> Result<(), Disconnect> {
         self.flush().await?;
         let frame = text_frame(text.clone());
@@ -352,7 +347,7 @@ impl Connection {
         Err(Disconnect::Injected)
     }
 
-    /// Answers pings and nothing else. Other messages are kept.
+    /// Only replies to pings for `duration`. Other messages are queued.
     async fn freeze(&mut self, duration: Duration) -> Result<(), Disconnect> {
         self.flush().await?;
         self.counters.count_fault(|it| &mut it.freezes);
@@ -373,7 +368,7 @@ impl Connection {
         }
     }
 
-    /// Neither reads nor writes.
+    /// Neither reads nor writes for `duration`.
     async fn hang(&mut self, duration: Duration) -> Result<(), Disconnect> {
         self.flush().await?;
         self.counters.count_fault(|it| &mut it.hangs);
@@ -385,7 +380,7 @@ impl Connection {
     }
 }
 
-/// The WebSocket of a stream whose upgrade is done. `read` holds the bytes after the request.
+/// The WebSocket of an upgraded stream. `read` contains the bytes that were received after the request.
 pub(super) async fn open_socket<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     read: Vec<u8>,
@@ -400,18 +395,18 @@ pub(super) async fn open_socket<S: AsyncRead + AsyncWrite + Unpin>(
     WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await
 }
 
-/// A text frame. A recorded one need not be UTF-8, as a text message would have to be.
+/// A text frame. Unlike a text message, its payload need not be UTF-8: a recorded one may be invalid.
 fn text_frame(text: Bytes) -> Frame {
     Frame::message(text, OpCode::Data(Data::Text), true)
 }
 
-/// Waits for the shutdown of the server; a dropped server has shut down too. Cancel-safe.
+/// Waits until the server shuts down or is dropped. Cancel-safe.
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Ends the stream to the client, then reads and drops the rest of what it sends. A socket that is closed
-/// with unread bytes is reset, and a reset can cost the client the last answer or the close.
+/// Ends the outgoing stream, then reads and discards the client's bytes. Closing a socket with unread bytes resets
+/// the connection, so that the client may lose the last response or the close.
 pub(super) async fn end_and_linger(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     limit: Duration,

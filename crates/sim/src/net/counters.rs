@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// The connections and messages of a server so far.
 ///
-/// Each number is exact, but they are read one after the other.
+/// Each counter is exact, but a snapshot of all counters is not atomic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionCounts {
     /// Connections that were upgraded to WebSocket.
@@ -19,17 +19,17 @@ pub struct ConnectionCounts {
 /// The faults that a server has injected so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultCounts {
-    /// Connections dropped after a number of messages.
+    /// Connections that were dropped after a number of messages.
     pub drops: u64,
-    /// Connections that ended in the middle of a frame.
+    /// Connections that ended with a part of a frame.
     pub cuts: u64,
-    /// Pauses in which only pings were answered.
+    /// Pauses in which only pings got a reply.
     pub freezes: u64,
     /// Pauses in which nothing was read or written.
     pub hangs: u64,
-    /// Meaningless messages.
+    /// Injected meaningless messages.
     pub garbage: u64,
-    /// Connections whose upgrade was rejected.
+    /// Rejected upgrades and polling requests.
     pub rejections: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::session::Rejection;
 /// Separates the random numbers of connections: 2^64 divided by the golden ratio.
 const CONNECTION_SALT: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Messages that mean nothing to either venue.
+/// Messages that are meaningless for both venues.
 const GARBAGE: [&str; 9] = [
     "",
     "\n\n\n",
@@ -45,7 +45,7 @@ pub(super) enum Fault {
 }
 
 impl FaultInjector {
-    /// The faults of the server's connection of this number; none if the server has no faults.
+    /// The injector of a connection. `None` if no faults are configured.
     pub(super) fn new(config: FaultConfig, connection: u64) -> Option<Self> {
         (!config.is_none()).then(|| Self {
             config,
@@ -54,7 +54,7 @@ impl FaultInjector {
         })
     }
 
-    /// Whether the upgrade of the connection is rejected.
+    /// Draws whether the upgrades of the connection are rejected.
     pub(super) fn rejection(&mut self) -> Option<Rejection> {
         let refuse = self.config.refuse;
         self.draw(refuse.chance)
@@ -74,12 +74,12 @@ impl FaultInjector {
             (config.freeze.chance, Fault::Freeze(config.freeze.duration)),
             (config.garbage, Fault::Garbage),
         ];
-        // Every chance is drawn, so that the number of draws does not depend on the result.
+        // All chances are drawn, so that the number of draws does not depend on the result.
         let drawn = chances.map(|(chance, fault)| self.draw(chance).then_some(fault));
         drawn.into_iter().flatten().next()
     }
 
-    /// A meaningless message: a constant one, or the first half of `text`.
+    /// A meaningless message: one of [`GARBAGE`], or the first half of `text`.
     pub(super) fn garbage(&mut self, text: &[u8]) -> Vec<u8> {
         if self.rng.bool() {
             return GARBAGE[self.rng.usize(..GARBAGE.len())].into();
@@ -92,7 +92,7 @@ impl FaultInjector {
         text[..end].into()
     }
 
-    /// The length of the part that is sent of a frame of `length` bytes.
+    /// The number of bytes to send of a frame of `length` bytes.
     pub(super) fn cut_length(&mut self, length: usize) -> usize {
         self.rng.usize(1..length)
     }
@@ -102,7 +102,7 @@ impl FaultInjector {
     }
 }
 
-/// A stream that sends each write in two halves, `delay` apart. Without a delay it changes nothing.
+/// A stream that sends each write in two halves, `delay` apart. With a zero delay it passes writes through.
 pub(super) struct SlowStream {
     stream: TcpStream,
     delay: Duration,

@@ -1,6 +1,6 @@
-//! HTTP requests before an upgrade, and the responses to them.
+//! HTTP requests before an upgrade, and their responses.
 //!
-//! No WebSocket extension is ever offered or accepted.
+//! The server accepts no WebSocket extension.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -27,12 +27,12 @@ impl<'a> RequestTarget<'a> {
         Self { path, query }
     }
 
-    /// Whether the query has this parameter with this value.
+    /// Whether the query has a parameter with this name and value.
     pub(crate) fn has(&self, name: &str, value: &str) -> bool {
         self.values(name).any(|it| it == value)
     }
 
-    /// The value of the first parameter of this name.
+    /// The value of the first parameter with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.values(name).next()
     }
@@ -60,7 +60,7 @@ pub(super) fn rejection_response(rejection: Rejection) -> Response<Full<Bytes>> 
     response
 }
 
-/// A request of a client that polls: its method, its query and its body.
+/// A request of a polling client.
 #[derive(Clone, Debug)]
 pub(crate) struct PollRequest {
     pub(crate) method: Method,
@@ -69,7 +69,7 @@ pub(crate) struct PollRequest {
 }
 
 impl PollRequest {
-    /// Reads a request to its end, of at most `max_body` bytes.
+    /// Reads a request with a body of at most `max_body` bytes.
     pub(super) async fn read(
         request: Request<Incoming>,
         max_body: usize,
@@ -127,7 +127,7 @@ pub(super) fn target(request: &Request<Incoming>) -> RequestTarget<'_> {
     }
 }
 
-/// Checks the opening handshake of RFC 6455, section 4.2.1, and makes the response to it.
+/// Validates the opening handshake by RFC 6455, section 4.2.1, and returns the response.
 pub(super) fn accept(request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Rejection> {
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY);
     let is_valid = key.is_none_or(|key| is_key(key.as_bytes()));
@@ -143,7 +143,7 @@ pub(super) fn accept(request: &Request<Incoming>) -> Result<Response<Full<Bytes>
     }
 }
 
-/// A key is sixteen bytes in base64: 22 digits and two `=`.
+/// Whether `key` is the base64 text of sixteen bytes: 22 digits and two `=`.
 fn is_key(key: &[u8]) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let digits = key.strip_suffix(b"==");

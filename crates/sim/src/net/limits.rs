@@ -1,21 +1,21 @@
-//! The limits on a client.
+//! The limits on clients.
 
 use std::time::Duration;
 
-/// The bounds on one server's clients.
+/// The limits on the clients of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest message that a client may send, in bytes, over all its fragments. A longer one
-    /// closes the connection with 1009. Default 64 KiB.
+    /// The maximum length of a client's message in bytes, over all its fragments. A longer message closes the
+    /// connection with 1009. Default 64 KiB.
     pub max_message: usize,
-    /// How many WebSocket connections may be open at once, and how many clients may poll; more are
-    /// refused with 503. Default 1,024.
+    /// The maximum number of open WebSocket connections, and of polling clients. Further ones are rejected with 503.
+    /// Default 1,024.
     pub max_connections: usize,
     /// How long the upgrade may take. Default 5 s.
     pub upgrade_timeout: Duration,
-    /// How long one write may take before the client is given up. Default 10 s.
+    /// How long one write may take before the client is disconnected. Default 10 s.
     pub write_timeout: Duration,
-    /// How long the client may take to answer a close. Default 2 s.
+    /// How long the client may take to reply to a close. Default 2 s.
     pub close_timeout: Duration,
 }
 

@@ -29,20 +29,19 @@ use super::{Counters, Limits};
 use crate::fault_config::FaultConfig;
 use crate::session::Rejection;
 
-/// How many connections may be open on top of [`Limits::max_connections`]: those before their upgrade,
-/// and those of clients that poll, two at once each.
+/// The maximum number of connections in addition to [`Limits::max_connections`]: connections before their upgrade, and
+/// up to two per polling client.
 const HTTP_CONNECTIONS: usize = 2_048;
 
-/// A venue's protocol, from the HTTP request on.
+/// The protocol of a venue, from the HTTP request on.
 pub(crate) trait Protocol: Send + Sync + 'static {
     /// The mode or endpoint that a request selects.
     type Route: Send + 'static;
 
-    /// Whether messages of the client that the session has no time for are dropped. Otherwise the
-    /// client has to wait.
+    /// Whether excess messages of the client are dropped. Otherwise the client has to wait.
     const DROPS_MESSAGES: bool = false;
 
-    /// The faults that are injected.
+    /// The faults to inject.
     fn faults(&self) -> FaultConfig {
         FaultConfig::default()
     }
@@ -50,22 +49,22 @@ pub(crate) trait Protocol: Send + Sync + 'static {
     /// Selects the route of an upgrade.
     fn route(&self, target: RequestTarget<'_>) -> Result<Self::Route, Rejection>;
 
-    /// The response to a request for a document, if the server has one there.
+    /// The response to a GET request. `None` if the path has no document.
     fn page(&self, _: RequestTarget<'_>) -> Option<Page> {
         None
     }
 
-    /// Whether a request without an upgrade belongs to a client that polls.
+    /// Whether a request without an upgrade belongs to a polling client.
     fn is_poll(&self, _: RequestTarget<'_>) -> bool {
         false
     }
 
-    /// Responds to such a request, at once or when there are messages.
+    /// Responds to a polling client, possibly after a wait for messages.
     fn poll(&self, _: PollRequest) -> impl Future<Output = Page> + Send {
         ready(Page::plain(String::new()))
     }
 
-    /// Whether an address may upgrade another connection. Called last, for a valid request.
+    /// Whether an address may upgrade another connection. Called last, for valid requests only.
     fn admit(&self, _: IpAddr) -> Result<(), Rejection> {
         Ok(())
     }
@@ -78,14 +77,14 @@ pub(crate) trait Protocol: Send + Sync + 'static {
     ) -> impl Future<Output = SessionEnd> + Send;
 }
 
-/// The state that the connections of a server share.
+/// The state that all connections of a server share.
 struct Shared<P> {
     protocol: P,
     limits: Limits,
     counters: Arc<Counters>,
-    /// A permit for each connection that may be open.
+    /// One permit per WebSocket connection.
     permits: Arc<Semaphore>,
-    /// Accepted TCP connections, rejected ones among them.
+    /// The number of accepted TCP connections, those with rejected upgrades included.
     arrived: AtomicU64,
     stop: watch::Receiver<bool>,
 }
@@ -117,7 +116,7 @@ pub(crate) async fn serve<P: Protocol>(
                 Ok((stream, _)) if connections.len() < max_open => {
                     connections.spawn(serve_connection(Arc::clone(&shared), stream));
                 }
-                Ok(_) => debug!("too many connections: one is dropped"),
+                Ok(_) => debug!("too many connections, dropping one"),
                 Err(error) => pause(&error).await,
             },
         }
@@ -126,7 +125,7 @@ pub(crate) async fn serve<P: Protocol>(
     while connections.join_next().await.is_some() {}
 }
 
-/// Waits after a failure to accept, most likely for want of file descriptors: an immediate retry would spin.
+/// Waits after a failed accept. The usual cause is a lack of file descriptors, and an immediate retry would spin.
 async fn pause(error: &io::Error) {
     debug!(%error, "cannot accept");
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -148,13 +147,13 @@ async fn serve_connection<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream
     let Some(upgraded) = upgrade else { return };
     let number = shared.counters.accept();
     let open = OpenGuard(&shared.counters);
-    debug!(number, "open");
+    debug!(number, "connection opened");
     let end = run_session(&shared, upgraded, number, injector).await;
-    debug!(number, %end, "ended");
+    debug!(number, %end, "connection ended");
     drop(open);
 }
 
-/// Counts a connection as closed, also when its task is aborted.
+/// Counts a connection as closed when dropped, even if its task is aborted.
 struct OpenGuard<'a>(&'a Counters);
 
 impl Drop for OpenGuard<'_> {
@@ -163,10 +162,10 @@ impl Drop for OpenGuard<'_> {
     }
 }
 
-/// How long a client may take to its upgrade, or from one poll to the next.
+/// The time limit of a client until its upgrade, or between two polls.
 struct UpgradeTimeout {
     limit: Duration,
-    /// None while a poll is answered.
+    /// `None` during a poll.
     end: Mutex<Option<Instant>>,
 }
 
@@ -180,7 +179,7 @@ impl UpgradeTimeout {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
-    /// Responds to a poll. The time that this takes does not count.
+    /// Suspends the limit during a poll, and restarts it afterwards.
     async fn suspend(&self, poll: impl Future<Output = Page>) -> Page {
         self.set(None);
         let page = poll.await;
@@ -188,7 +187,7 @@ impl UpgradeTimeout {
         page
     }
 
-    /// Waits until the time is over. Cancel-safe.
+    /// Waits until the limit expires. Cancel-safe.
     async fn expired(&self) {
         loop {
             let now = Instant::now();
@@ -206,12 +205,12 @@ struct Upgraded<R> {
     route: R,
     _permit: OwnedSemaphorePermit,
     stream: TcpStream,
-    /// The bytes after the request that the HTTP reader has read already.
+    /// The bytes that the HTTP reader has read after the request.
     read: Bytes,
 }
 
-/// Responds to HTTP requests until one of them is the upgrade. If none is, the client gets the last response
-/// even if the server did not read the whole request.
+/// Responds to HTTP requests until one of them is an upgrade. A client without an upgrade receives the last response
+/// even if the server has not read the complete request.
 async fn handshake<P: Protocol>(
     shared: &Shared<P>,
     stream: TcpStream,

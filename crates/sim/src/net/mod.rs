@@ -1,4 +1,4 @@
-//! The network server that both venues share: HTTP, upgrades, WebSocket connections, injected faults.
+//! The network server of both venues: HTTP, upgrades, WebSocket connections and injected faults.
 
 mod connection;
 mod counters;

@@ -1,4 +1,4 @@
-//! Rate limits in a sliding window.
+//! Rate limits with a sliding window.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// A rate limit in a strict sliding window: no period of `per` holds more
-/// than `count` events. Rejected events do not count.
+/// A rate limit with a sliding window: no period of length `per` contains more than `count` events. Rejected events do
+/// not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// The number of events.
+    /// The maximum number of events.
     pub count: u32,
     /// The length of the window.
     pub per: Duration,
 }
 
-/// The events of one client in the window.
+/// The admitted events of one client in the window.
 #[derive(Debug, Default)]
 pub(crate) struct SlidingWindow {
     admitted: VecDeque<Nanos>,
 }
 
 impl SlidingWindow {
-    /// Admits an event now, or returns the time until it may happen.
+    /// Admits an event, or returns the time until the next one is admitted.
     pub(crate) fn admit(&mut self, rate: Rate, now: Nanos) -> Result<(), Duration> {
-        self.forget(rate, now);
-        let room = usize::try_from(rate.count).unwrap_or(usize::MAX);
-        if self.admitted.len() < room {
+        self.expire(rate, now);
+        let max = usize::try_from(rate.count).unwrap_or(usize::MAX);
+        if self.admitted.len() < max {
             self.admitted.push_back(now);
             return Ok(());
         }
@@ -36,25 +36,22 @@ impl SlidingWindow {
         Err(free.since(now))
     }
 
-    fn forget(&mut self, rate: Rate, now: Nanos) {
-        while self
-            .admitted
-            .front()
-            .is_some_and(|it| it.after(rate.per) <= now)
-        {
+    fn expire(&mut self, rate: Rate, now: Nanos) {
+        let is_expired = |it: &Nanos| it.after(rate.per) <= now;
+        while self.admitted.front().is_some_and(is_expired) {
             self.admitted.pop_front();
         }
     }
 }
 
-/// The windows of all recent addresses.
+/// The windows of all addresses with recent events.
 #[derive(Debug, Default)]
 pub(crate) struct PerIpLimiter(HashMap<IpAddr, SlidingWindow>);
 
 impl PerIpLimiter {
     pub(crate) fn admit(&mut self, ip: IpAddr, rate: Rate, now: Nanos) -> Result<(), Duration> {
         self.0.retain(|_, window| {
-            window.forget(rate, now);
+            window.expire(rate, now);
             !window.admitted.is_empty()
         });
         self.0.entry(ip).or_default().admit(rate, now)

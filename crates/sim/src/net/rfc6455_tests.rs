@@ -1,4 +1,4 @@
-//! The server against RFC 6455: frames of a client, valid or not, over a socket.
+//! Tests of the server against RFC 6455: valid and invalid client frames over a socket.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -46,7 +46,7 @@ impl Protocol for Echo {
     }
 }
 
-/// What the server sends.
+/// A frame of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reply {
     Text(String),
@@ -54,14 +54,14 @@ enum Reply {
     Close(Option<u16>),
 }
 
-/// A frame of a client, valid or not.
+/// A valid or invalid frame of a client.
 #[derive(Clone, Debug)]
 struct ClientFrame {
     fin: bool,
     rsv: u8,
     opcode: u8,
     is_masked: bool,
-    /// Whether its length takes more bytes than it needs, which the server accepts.
+    /// Whether the length uses a longer encoding than necessary, which the server accepts.
     is_long: bool,
     payload: Vec<u8>,
 }
@@ -89,16 +89,13 @@ impl ClientFrame {
         }
         let key = if self.is_masked { KEY } else { [0; 4] };
         bytes.extend(&key[..if self.is_masked { 4 } else { 0 }]);
-        bytes.extend(
-            self.payload
-                .iter()
-                .zip(key.iter().cycle())
-                .map(|(byte, key)| byte ^ key),
-        );
+        let masked = self.payload.iter().zip(key.iter().cycle());
+        bytes.extend(masked.map(|(byte, key)| byte ^ key));
         bytes
     }
 
-    /// The close codes of the rules that it violates. A message may be `open` and `left` bytes longer.
+    /// The close codes of its violations. `open` is whether a fragmented message is open, and `left` is the number of
+    /// bytes that may be added to it.
     fn violations(&self, open: bool, left: usize) -> Vec<u16> {
         let is_known = matches!(self.opcode, 0..=2 | 8..=10);
         let is_out_of_place = !self.is_control() && (self.opcode == 0) != open;
@@ -115,8 +112,7 @@ impl ClientFrame {
     }
 }
 
-/// The replies to frames by RFC 6455. A frame that violates it is the last, and is named with the codes that the
-/// server may close with.
+/// The replies that RFC 6455 requires, and the index and permitted close codes of the first violating frame.
 fn expected(frames: &[ClientFrame], max: usize) -> (Vec<Reply>, Option<(usize, Vec<u16>)>) {
     let (mut replies, mut open) = (Vec::new(), None::<(u8, Vec<u8>)>);
     for (index, frame) in frames.iter().enumerate() {
@@ -128,11 +124,14 @@ fn expected(frames: &[ClientFrame], max: usize) -> (Vec<Reply>, Option<(usize, V
         let payload = frame.payload.clone();
         match frame.opcode {
             8 => {
-                let close = close(&payload);
-                return match close {
-                    Ok(code) => (with(replies, Reply::Close(code)), None),
-                    Err(codes) => (replies, Some((index, codes))),
+                let violation = match close(&payload) {
+                    Ok(code) => {
+                        replies.push(Reply::Close(code));
+                        None
+                    }
+                    Err(codes) => Some((index, codes)),
                 };
+                return (replies, violation);
             }
             9 => replies.push(Reply::Pong(payload)),
             10 => replies.push(Reply::Text("pong".to_owned())),
@@ -140,7 +139,7 @@ fn expected(frames: &[ClientFrame], max: usize) -> (Vec<Reply>, Option<(usize, V
                 let (kind, parts) = open.get_or_insert((opcode, Vec::new()));
                 parts.extend(payload);
                 let text = std::str::from_utf8(parts);
-                // Text that no further fragment can make valid fails at once.
+                // Text that no further fragment can complete fails immediately.
                 let is_invalid = text.is_err_and(|it| frame.fin || it.error_len().is_some());
                 if *kind == 1 && is_invalid {
                     return (replies, Some((index, vec![1007])));
@@ -157,19 +156,11 @@ fn expected(frames: &[ClientFrame], max: usize) -> (Vec<Reply>, Option<(usize, V
     (replies, None)
 }
 
-fn with(mut replies: Vec<Reply>, last: Reply) -> Vec<Reply> {
-    replies.push(last);
-    replies
-}
-
 /// The code of a close, or the codes of its violations.
 fn close(payload: &[u8]) -> Result<Option<u16>, Vec<u16>> {
     let Some((code, reason)) = payload.split_first_chunk() else {
-        return if payload.is_empty() {
-            Ok(None)
-        } else {
-            Err(vec![1002])
-        };
+        let is_valid = payload.is_empty();
+        return is_valid.then_some(None).ok_or(vec![1002]);
     };
     let code = u16::from_be_bytes(*code);
     let is_defined = matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999);
@@ -233,7 +224,7 @@ async fn echo_server(max_message: usize) -> (std::net::SocketAddr, watch::Sender
     (addr, stop)
 }
 
-/// Sends pieces of bytes and the end of the stream after an upgrade, and returns the replies.
+/// Upgrades a connection, sends the pieces and the end of the stream, and returns the replies.
 async fn replies(addr: std::net::SocketAddr, pieces: &[Vec<u8>]) -> Vec<Reply> {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -269,13 +260,13 @@ async fn replies(addr: std::net::SocketAddr, pieces: &[Vec<u8>]) -> Vec<Reply> {
     replies
 }
 
-/// The messages in their order, then the pongs in theirs: pongs may overtake messages.
+/// Sorts pongs behind messages, because a pong may overtake a message.
 fn sorted(mut replies: Vec<Reply>) -> Vec<Reply> {
     replies.sort_by_key(|it| matches!(it, Reply::Pong(_)));
     replies
 }
 
-/// Wherever the bytes are cut and wherever they end.
+/// Tests any split and any end of the byte stream.
 #[test]
 fn replies_follow_rfc_6455() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -303,7 +294,7 @@ fn replies_follow_rfc_6455() {
         let mut bytes: Vec<_> = frames.iter().flat_map(ClientFrame::bytes).collect();
         bytes.truncate(end.map_or(bytes.len(), |end| end.index(bytes.len() + 1)));
         let whole = ends.iter().filter(|end| **end <= bytes.len()).count();
-        // The part of the last frame may violate the protocol already, or the end of the stream comes first.
+        // An incomplete last frame may violate the protocol, or the stream ends before the server detects it.
         let (due, violation) = expected(&frames[..whole], *max);
         let partial = expected(&frames[..frames.len().min(whole + 1)], *max).1;
 
@@ -332,10 +323,10 @@ fn replies_follow_rfc_6455() {
     result.unwrap();
 }
 
-/// Records the largest buffer that its reader offers.
-struct Offered<S>(S, usize);
+/// Records the largest buffer that is passed to `poll_read`.
+struct LargestRead<'a>(&'a [u8], usize);
 
-impl<S: AsyncRead + Unpin> AsyncRead for Offered<S> {
+impl AsyncRead for LargestRead<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -346,34 +337,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Offered<S> {
     }
 }
 
-impl<S: Unpin> AsyncWrite for Offered<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[tokio::test]
 async fn flood_takes_bounded_memory() {
     let mut message = vec![0x82, 0xfe, 0x1f, 0x40, 0, 0, 0, 0];
     message.resize(message.len() + 8_000, b'x');
     let flood = message.repeat(4_000);
-    let mut socket = open_socket(Offered(&flood[..], 0), Vec::new(), 8_000).await;
+    let stream = tokio::io::join(LargestRead(&flood, 0), tokio::io::sink());
+    let mut socket = open_socket(stream, Vec::new(), 8_000).await;
     let mut count = 0;
     while let Some(Ok(_)) = socket.next().await {
         count += 1;
     }
     assert_eq!(count, 4_000);
-    assert!(socket.get_ref().1 <= READ_BUFFER);
+    assert!(socket.get_ref().reader().1 <= READ_BUFFER);
 }

@@ -1,4 +1,4 @@
-//! Runs a session over a connection.
+//! Drives a session over a connection.
 
 use std::future::{Future, pending};
 
@@ -9,9 +9,9 @@ use super::connection::{Connection, Event, Input, SessionEnd};
 use crate::clock::Clock;
 use crate::session::{Outgoing, Session};
 
-/// Reports that the market may have moved.
+/// Notifies a session of market updates.
 pub(crate) trait MarketUpdates: Send {
-    /// Waits until it may have. Cancel-safe.
+    /// Waits for the next update. Cancel-safe.
     fn next_update(&mut self) -> impl Future<Output = ()> + Send;
 }
 
@@ -21,7 +21,7 @@ enum Wake {
     Market,
 }
 
-/// Runs a session until its connection ends.
+/// Drives a session until its connection ends.
 pub(crate) async fn drive<S: Session + Send>(
     mut session: S,
     mut market: impl MarketUpdates,
@@ -56,7 +56,7 @@ pub(crate) async fn drive<S: Session + Send>(
     }
 }
 
-/// Waits until a time of the clock; for ever without one. Cancel-safe.
+/// Waits until `deadline` on the clock, or forever without one. Cancel-safe.
 pub(crate) async fn sleep_until_deadline(clock: Clock, deadline: Option<Nanos>) {
     match deadline.and_then(|at| clock.instant(at)) {
         Some(instant) => sleep_until(instant).await,

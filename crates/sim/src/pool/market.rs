@@ -1,16 +1,16 @@
-//! Markets that always have enough levels to show.
+//! Streams of market snapshots of full depth.
 
 use ticklot_book::Ticks;
 
 use crate::market::View;
 use crate::{Market, MarketConfig};
 
-/// How much happens between two snapshots of a market.
+/// The number of market events between two snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// One to three things: a few levels change.
+    /// One to three events: a few levels change.
     Calm,
-    /// One to 32 things.
+    /// One to 32 events.
     Busy,
 }
 
@@ -23,7 +23,7 @@ impl Flow {
     }
 }
 
-/// A spot pair, with more orders than usual behind many levels.
+/// A spot market with more levels and orders than the preset.
 #[must_use]
 pub fn spot(levels: usize, flow: Flow) -> MarketConfig {
     MarketConfig {
@@ -35,8 +35,8 @@ pub fn spot(levels: usize, flow: Flow) -> MarketConfig {
     }
 }
 
-/// An outcome of a prediction market, prices in tenths of a cent: in cents there is no room for a
-/// hundred levels a side.
+/// An outcome of a prediction market, with prices in tenths of a cent. Whole cents have no room for a hundred levels
+/// per side.
 pub(crate) fn outcome(levels: usize) -> MarketConfig {
     MarketConfig {
         min: Ticks(1),
@@ -50,7 +50,7 @@ pub(crate) fn outcome(levels: usize) -> MarketConfig {
     }
 }
 
-/// A market, seen each time that what it shows has changed.
+/// The distinct snapshots of a market.
 #[derive(Clone, Debug)]
 pub struct SnapshotStream {
     market: Market,
@@ -60,7 +60,7 @@ pub struct SnapshotStream {
 }
 
 impl SnapshotStream {
-    /// A market of this configuration that `seed` decides.
+    /// Creates the market from its configuration and seed.
     #[must_use]
     pub fn new(config: MarketConfig, seed: u64) -> Self {
         Self {
@@ -71,15 +71,16 @@ impl SnapshotStream {
         }
     }
 
-    /// When the market was last looked at, in milliseconds since 1970.
+    /// The time of the last snapshot, in milliseconds since the epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.now_ms
     }
 
-    /// The next view of full depth that differs from the last one.
+    /// Steps the market until its snapshot has full depth and differs from the last one. Never ends, unlike an
+    /// iterator.
     #[must_use]
-    #[allow(clippy::should_implement_trait)] // it never ends
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> View {
         loop {
             self.now_ms += 100;

@@ -1,6 +1,6 @@
-//! Pools of frames that do not repeat, to measure readers with.
+//! Pools of distinct frames, for benchmarks of decoders.
 //!
-//! Decoding one message over and over measures a branch predictor that knows it by heart.
+//! A benchmark that decodes the same message repeatedly trains the branch predictor on that message.
 
 mod market;
 mod reorder;
@@ -16,23 +16,19 @@ use crate::market::View;
 use crate::wire;
 use crate::wire::bayse::{Message, OrderBook};
 
-/// The text of a pool, in bytes: far more than a branch predictor remembers, and than a second-level
-/// cache holds.
+/// The size of a pool in bytes: more than a branch predictor or a second-level cache holds.
 pub const POOL_BYTES: usize = 6 << 20;
 
 /// The seed of every benchmark's pool.
 pub const SEED: u64 = 20_260_217;
 
 /// The scale of the pools of Bayse Markets: prices in tenths of a cent, quantities in hundredths.
-///
-/// # Panics
-/// Never: the scale is checked when the crate is built.
 pub const BAYSE_SCALE: Scale = match Scale::new(3, 2) {
     Ok(scale) => scale,
     Err(_) => Scale::UNIT,
 };
 
-/// A frame with the spaces of Python's `json.dumps`, of texts without commas and colons in their strings.
+/// Adds the spaces of Python's `json.dumps` to a frame. Its strings must not contain commas or colons.
 #[must_use]
 pub fn spaced(frame: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(frame);
@@ -40,7 +36,7 @@ pub fn spaced(frame: &[u8]) -> Vec<u8> {
     text.replace("},{", "}, {").into_bytes()
 }
 
-/// How a frame is written.
+/// The venue and envelope of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameFormat {
     /// JayX in a Socket.IO packet.
@@ -51,19 +47,19 @@ pub enum FrameFormat {
     Bayse,
 }
 
-/// What the frames of a pool are like.
+/// The format and size of the frames of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// How they are written.
+    /// The format of each frame.
     pub wire: FrameFormat,
-    /// The levels of each side of each book: at most 100.
+    /// The levels of each side of each book, at most 100.
     pub levels: usize,
-    /// The lines of a frame, each the book of another outcome. JayX sends one.
+    /// The lines per frame, each with the book of a different outcome. 1 for JayX.
     pub lines: usize,
 }
 
 impl Shape {
-    /// Frames of one message.
+    /// Frames with one message.
     #[must_use]
     pub const fn single(wire: FrameFormat, levels: usize) -> Self {
         Self {
@@ -73,7 +69,7 @@ impl Shape {
         }
     }
 
-    /// Frames of Bayse Markets of so many lines.
+    /// Bayse Markets frames with `lines` messages.
     #[must_use]
     pub const fn batch(lines: usize, levels: usize) -> Self {
         Self {
@@ -84,11 +80,10 @@ impl Shape {
     }
 }
 
-/// Frames of order books in the order in which a venue would send them, and the books that were
-/// written.
+/// Frames of order books in the order in which a venue would send them, and the books themselves.
 ///
-/// A seed decides all of it. No message repeats the one before it of the same book. To be read in
-/// a cycle: the step from the last frame to the first is a large one, and all are right.
+/// The seed determines the pool. Consecutive messages of a book differ. A benchmark may cycle through the pool: all
+/// frames are valid snapshots, and only the change from the last frame to the first is larger than usual.
 #[derive(Clone, Debug)]
 pub struct Pool {
     shape: Shape,
@@ -103,7 +98,7 @@ impl Pool {
         Self::build(shape, SEED, POOL_BYTES)
     }
 
-    /// A pool of the least number of frames, one at least, that hold `bytes` bytes together.
+    /// The smallest pool with at least one frame and at least `bytes` bytes in total.
     #[must_use]
     pub fn build(shape: Shape, seed: u64, bytes: usize) -> Self {
         let mut pool = Self {
@@ -115,10 +110,10 @@ impl Pool {
             .take(shape.lines)
             .map(|seed| SnapshotStream::new(pool.config(), seed))
             .collect();
-        let mut held = 0;
-        while held < bytes.max(1) {
+        let mut size = 0;
+        while size < bytes.max(1) {
             let frame = pool.frame(&mut markets);
-            held += frame.len();
+            size += frame.len();
             pool.frames.push(frame);
         }
         pool
@@ -133,7 +128,7 @@ impl Pool {
         }
     }
 
-    /// Writes the next frame, and keeps what it holds.
+    /// Writes the next frame, and stores its books.
     fn frame(&mut self, markets: &mut [SnapshotStream]) -> Vec<u8> {
         let mut text = String::new();
         for (index, market) in markets.iter_mut().enumerate() {
@@ -155,7 +150,7 @@ impl Pool {
         text.into_bytes()
     }
 
-    /// What the frames are like.
+    /// The format and size of the frames.
     #[must_use]
     pub fn shape(&self) -> Shape {
         self.shape
@@ -167,14 +162,14 @@ impl Pool {
         &self.frames
     }
 
-    /// The books of each frame, in the order of its lines. Bayse Markets does not tell the number of
-    /// orders at a level; they are here all the same.
+    /// The books of each frame, in the order of its lines. They contain order counts, which Bayse Markets does not
+    /// send.
     pub fn written(&self) -> impl Iterator<Item = &[View]> {
         self.written.chunks(self.shape.lines)
     }
 }
 
-/// The name of the outcome in line `index` of a frame, as long as the venue's ids are.
+/// The outcome id in line `index` of a frame, of the same length as the venue's ids.
 #[must_use]
 pub fn outcome_id(index: usize) -> String {
     format!("7c9e6679-7425-40de-944b-{index:012}")

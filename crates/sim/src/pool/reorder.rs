@@ -1,15 +1,14 @@
-//! Frames in another order of fields.
+//! Reorders the fields of frames.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// A frame of one message with the fields of its objects in another order, which `seed` decides: objects with the same
-/// fields have the same order. Unless `indent` is zero, each field and each item has a line of its own, indented by so
-/// many spaces for each level.
+/// Reorders the fields of a frame with one message, by `seed`. Objects with the same fields get the same order. If
+/// `indent` is not zero, each field and item gets its own line, with `indent` spaces per level.
 #[must_use]
 pub fn reordered(frame: &[u8], seed: u64, indent: usize) -> Vec<u8> {
-    // The head of a packet.
+    // The packet type.
     let head = frame.iter().take_while(|byte| byte.is_ascii_digit());
     let (head, json) = frame.split_at(head.count());
     let Ok(json) = serde_json::from_slice(json) else {

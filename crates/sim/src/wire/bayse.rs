@@ -1,4 +1,4 @@
-//! Bayse Markets: the messages of the server.
+//! The server messages of Bayse Markets.
 
 use serde::Serialize;
 use ticklot_book::{Level, Lots, Scale, Side, Ticks};
@@ -9,7 +9,7 @@ use crate::market::{Order, View};
 
 const CLOB: &str = "CLOB";
 
-/// A message, and when it is sent in milliseconds since the epoch.
+/// A message with its send time in milliseconds since the epoch.
 #[derive(Clone, Debug, Serialize)]
 pub struct Message<'a> {
     #[serde(flatten)]
@@ -32,18 +32,18 @@ pub enum Body<'a> {
         message: &'static str,
     },
     Pong,
-    /// The reply to a subscription: one for each room.
+    /// The confirmation of a subscription, one per room.
     Subscribed(RoomMessage<'a>),
     Unsubscribed(RoomMessage<'a>),
     Error(Data<ErrorMessage<'a>>),
     OrderbookUpdate(Data<OrderBookData<'a>>),
     PriceUpdate(Data<EventPrices<'a>>),
     AssetPrice(Data<AssetPrice<'a>>),
-    /// A fill of a bid, as everybody sees it.
+    /// The public message about a bid's fill.
     BuyOrder(Data<Activity<'a>>),
-    /// A fill of an ask, as everybody sees it.
+    /// The public message about an ask's fill.
     SellOrder(Data<Activity<'a>>),
-    /// A fill, as the owner of the order sees it.
+    /// The private message about a fill to the owner of the order.
     OrderUpdated(Data<OrderUpdated<'a>>),
 }
 
@@ -95,7 +95,7 @@ impl<'a> Message<'a> {
         Self::new(Body::OrderbookUpdate(Data { data }), timestamp)
     }
 
-    /// A fill, as everybody sees it.
+    /// The public message about one side of a fill.
     #[must_use]
     pub fn activity(side: Side, data: Activity<'a>, timestamp: u64) -> Self {
         let body = match side {
@@ -121,11 +121,11 @@ pub struct OrderBookData<'a> {
     pub orderbook: OrderBook<'a>,
 }
 
-/// The order book of an outcome, as in an `orderbook_update` and in the REST endpoint.
+/// The order book of an outcome, in an `orderbook_update` and in the REST response.
 ///
-/// The venue's examples show prices with all the decimals of their scale (`0.60`), quantities with as few as
-/// they need (`500`, `3.75`), totals with one at least (`300.0`). The last traded price and side are there
-/// once there was a trade.
+/// As in the venue's examples, prices have all decimal places of their scale (`0.60`), quantities only the necessary
+/// ones (`500`, `3.75`), and totals at least one (`300.0`). The last traded price and side are absent before the first
+/// trade.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderBook<'a> {
@@ -233,16 +233,16 @@ impl<'a> MarketPrices<'a> {
     }
 }
 
-/// The price of an asset outside of the venue.
+/// The price of an external asset.
 #[derive(Clone, Debug, Serialize)]
 pub struct AssetPrice<'a> {
     pub symbol: &'a str,
     pub price: Decimal,
-    /// When the source had it, in milliseconds since the epoch.
+    /// The time of the price at its source, in milliseconds since the epoch.
     pub timestamp: u64,
 }
 
-/// One order's part of a fill.
+/// The public data about one side of a fill.
 #[derive(Clone, Debug, Serialize)]
 pub struct Activity<'a> {
     pub user: ActivityUser<'a>,
@@ -259,7 +259,8 @@ pub struct ActivityUser<'a> {
     pub image_url: (),
 }
 
-/// The amount is price times quantity, with two decimals at least; the quantity has one at least.
+/// The order of an [`Activity`]. The amount is price times quantity, with at least two decimal places. The quantity
+/// has at least one.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityOrder<'a> {
@@ -299,7 +300,7 @@ pub struct ActivityMarket<'a> {
     pub image_url: (),
 }
 
-/// An order after a fill. Its times are in seconds since the epoch.
+/// An order after a fill. The timestamps are in seconds since the epoch.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderUpdated<'a> {
@@ -330,7 +331,7 @@ pub struct OwnOrder<'a> {
     pub updated_at: u64,
 }
 
-/// The names in an [`OrderUpdated`].
+/// The ids and the label in an [`OrderUpdated`].
 #[derive(Clone, Copy, Debug)]
 pub struct OrderNames<'a> {
     pub order_id: &'a str,
@@ -342,8 +343,8 @@ pub struct OrderNames<'a> {
 }
 
 impl<'a> OrderUpdated<'a> {
-    /// The order after a fill at `fill_price`, which a market order shows in place of a limit. The times
-    /// are in milliseconds since the epoch.
+    /// The order after a fill at `fill_price`, which is also the price of a market order. The times are in
+    /// milliseconds since the epoch.
     #[must_use]
     pub fn new(
         names: OrderNames<'a>,
@@ -379,8 +380,8 @@ impl<'a> OrderUpdated<'a> {
     }
 }
 
-/// The average price of an order's fills, rounded half up to a hundredth of a tick, with the decimals of a
-/// price at least.
+/// The average price of an order's fills, rounded half up to a hundredth of a tick, with at least the decimal places
+/// of a price.
 fn average_price(order: &Order, scale: Scale) -> Decimal {
     let (lots, decimals) = (i128::from(order.filled.0.max(1)), scale.price_decimals());
     Decimal {
@@ -455,31 +456,21 @@ mod tests {
 
     #[test]
     fn control_message_text_is_exact() {
-        let table = [
-            (
-                Message::connected("a1", MS),
-                r#"{"type":"connected","status":"connected","clientId":"a1","message":"Successfully connected to WebSocket server","timestamp":1700000000000}"#,
-            ),
-            (
-                Message::new(Body::Pong, MS),
-                r#"{"type":"pong","timestamp":1700000000000}"#,
-            ),
-            (
-                Message::subscribed("prices:evt_123", MS),
-                r#"{"type":"subscribed","room":"prices:evt_123","message":"Subscribed to: prices:evt_123","timestamp":1700000000000}"#,
-            ),
-            (
-                Message::unsubscribed("prices:evt_123", MS),
-                r#"{"type":"unsubscribed","room":"prices:evt_123","message":"Unsubscribed from: prices:evt_123","timestamp":1700000000000}"#,
-            ),
-            (
-                Message::error("Event ID is \"required\"", MS),
-                r#"{"type":"error","data":{"message":"Event ID is \"required\""},"timestamp":1700000000000}"#,
-            ),
-        ];
-        for (message, text) in table {
-            assert_eq!(message.to_json(), text);
-        }
+        let texts = [
+            Message::connected("a1", MS),
+            Message::new(Body::Pong, MS),
+            Message::subscribed("prices:evt_123", MS),
+            Message::unsubscribed("prices:evt_123", MS),
+            Message::error("Event ID is \"required\"", MS),
+        ]
+        .map(|message| message.to_json());
+        let expected = r#"
+{"type":"connected","status":"connected","clientId":"a1","message":"Successfully connected to WebSocket server","timestamp":1700000000000}
+{"type":"pong","timestamp":1700000000000}
+{"type":"subscribed","room":"prices:evt_123","message":"Subscribed to: prices:evt_123","timestamp":1700000000000}
+{"type":"unsubscribed","room":"prices:evt_123","message":"Unsubscribed from: prices:evt_123","timestamp":1700000000000}
+{"type":"error","data":{"message":"Event ID is \"required\""},"timestamp":1700000000000}"#;
+        assert_eq!(texts.join("\n"), expected.trim_start());
     }
 
     #[test]
@@ -568,7 +559,7 @@ mod tests {
         }
     }
 
-    /// The documented example, but for its amount: 150 shares at 0.65 cost 97.50.
+    /// The documented example with a corrected amount: 150 shares at 0.65 cost 97.50.
     #[test]
     fn activity_text_is_exact() {
         let message = Message::activity(Side::Bid, activity(Some("prediction_pro"), "LIMIT"), MS);

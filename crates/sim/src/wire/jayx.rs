@@ -1,4 +1,4 @@
-//! JayX: payloads, and the envelopes around them.
+//! The payloads and envelopes of JayX.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use ticklot_book::{Level, Lots, Scale, Side, Ticks};
 use super::json::{Decimal, buy_or_sell, to_json};
 use crate::market::{Trade, View};
 
-/// How the plain mode wraps an answer. Which form the venue uses is not known.
+/// The envelope of a message in plain mode. The form that the venue uses is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PlainForm {
     /// The payload alone.
@@ -80,7 +80,7 @@ pub(crate) fn ack(id: &str, payload: &str) -> String {
     format!("43{id}[{payload}]")
 }
 
-/// An answer of the plain mode.
+/// A message of the plain mode.
 #[must_use]
 pub fn plain(form: PlainForm, event: &str, payload: &str) -> String {
     let key = match form {
@@ -91,18 +91,18 @@ pub fn plain(form: PlainForm, event: &str, payload: &str) -> String {
     format!(r#"{{"event":"{event}","{key}":{payload}}}"#)
 }
 
-/// `{"message":"..."}`, the inside of an error. The venue's form is not known: this is the simulator's own.
+/// `{"message":"..."}`, the content of an error. The form is chosen by the simulator, because the venue's is unknown.
 pub(crate) fn message(text: &str) -> String {
     json!({ "message": text }).to_string()
 }
 
-/// `{"error":{"message":"..."}}`: the simulator's own form, as [`message`].
+/// `{"error":{"message":"..."}}`. The form is chosen by the simulator, as that of [`message`].
 pub(crate) fn error(text: &str) -> String {
     json!({ "error": { "message": text } }).to_string()
 }
 
-/// The Engine.IO open packet, `0{...}`: the transports that the client may upgrade to, the ping interval and
-/// timeout in whole milliseconds, and the largest message in bytes.
+/// The Engine.IO open packet, `0{...}`, with the available upgrades, the ping interval and timeout in whole
+/// milliseconds, and the maximum message size in bytes.
 pub(crate) fn open(
     sid: &str,
     upgrades: &[&str],
@@ -128,21 +128,21 @@ pub(crate) fn open(
     format!("0{}", to_json(&open))
 }
 
-/// The Socket.IO answer to a client that joins an unknown namespace:
+/// The Socket.IO reply to a join of an unknown namespace:
 /// `44/<name>,{"message":"Invalid namespace"}`.
 pub(crate) fn wrong_namespace(namespace: &str) -> String {
     format!("44{namespace},{}", message("Invalid namespace"))
 }
 
-/// The Socket.IO answer to a client that joins the default namespace: `40{"sid":"..."}`.
+/// The Socket.IO reply to a join of the default namespace: `40{"sid":"..."}`.
 pub(crate) fn joined(sid: &str) -> String {
     format!("40{}", json!({ "sid": sid }))
 }
 
-/// The trades of one interval.
+/// A candle: the aggregated trades of one interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candle {
-    /// The part of its id that all candles of its symbol and interval share.
+    /// The part of the id that all candles of its symbol and interval share.
     pub series: u64,
     /// The start of its interval, in seconds since the epoch.
     pub created: u64,
@@ -161,8 +161,7 @@ pub struct Candle {
 }
 
 impl Candle {
-    /// Its id: 24 hexadecimal digits, of which the first eight are its time, as in the venue's
-    /// example.
+    /// Its id of 24 hexadecimal digits. The first eight are its time, as in the venue's example.
     #[must_use]
     pub fn id(&self) -> String {
         let created = self.created & 0xffff_ffff;
@@ -209,12 +208,12 @@ pub fn kline(symbol: &str, candle: &Candle, is_new: bool) -> String {
     to_json(&Payload { add, modify })
 }
 
-/// An exact decimal number: `units` of 10^-`decimals`. It is written as text, without trailing zeros.
+/// An exact decimal number, `units` of 10^-`decimals`. It is serialized as a string without trailing zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
     /// The number of units.
     pub units: i128,
-    /// The decimals of a unit.
+    /// The decimal places of a unit.
     pub decimals: u8,
 }
 
@@ -240,14 +239,13 @@ impl Serialize for Amount {
 pub struct Balance {
     /// The asset's name.
     pub asset: String,
-    /// All of it.
+    /// The total amount.
     pub balance: Amount,
     /// The part that no open order reserves.
     pub available: Amount,
 }
 
-/// The state of an order. The venue documents `NEW` and `CANCELED`; the other two are the
-/// simulator's own.
+/// The state of an order. The venue documents `NEW` and `CANCELED`. The simulator adds the other two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderState {
@@ -255,9 +253,9 @@ pub enum OrderState {
     New,
     /// `PARTIALLY_FILLED`: open, with a fill.
     PartiallyFilled,
-    /// `FILLED`: filled whole.
+    /// `FILLED`: filled completely.
     Filled,
-    /// `CANCELED`: the rest of it will not be filled.
+    /// `CANCELED`: ended before it was filled completely.
     Canceled,
 }
 
@@ -272,11 +270,11 @@ impl OrderState {
 /// An order as its owner sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnOrder {
-    /// Its number.
+    /// Its id.
     pub id: u64,
-    /// Whether it buys or sells.
+    /// Its side.
     pub side: Side,
-    /// Its limit; none for a market order.
+    /// Its limit price. `None` for a market order.
     pub limit: Option<Ticks>,
     /// Its quantity.
     pub lots: Lots,
@@ -295,8 +293,8 @@ pub struct OwnOrder {
 }
 
 impl OwnOrder {
-    /// What it reserves while it is open: the remaining lots of an order that sells, and these times its limit
-    /// in ticks of one that buys.
+    /// The reserved amount of an open order: the unfilled lots of a sell order, and these times the limit in ticks for
+    /// a buy order. 0 for a closed order.
     #[must_use]
     pub fn reserved(&self) -> i128 {
         let left = i128::from((self.lots - self.filled).0);
@@ -319,7 +317,8 @@ pub fn positions(balances: &[Balance]) -> String {
     to_json(&Payload { spot: balances })
 }
 
-/// The payload of an account's orders, `{"cancel":[...],"modify":[...]}`: the closed ones, and the open ones.
+/// The payload of an account's orders, `{"cancel":[...],"modify":[...]}`, with closed orders in `cancel` and open
+/// ones in `modify`.
 #[must_use]
 pub fn open_orders(symbol: &str, scale: Scale, orders: &[OwnOrder]) -> String {
     #[derive(Serialize)]
@@ -396,10 +395,9 @@ mod tests {
     use super::*;
 
     fn view() -> View {
-        let level = |ticks, lots| Level::new(Ticks(ticks), Lots(lots));
-        let level = |ticks, lots, count| Level {
-            count,
-            ..level(ticks, lots)
+        let level = |ticks, lots| Level {
+            count: 1,
+            ..Level::new(Ticks(ticks), Lots(lots))
         };
         let trade = |lots, ticks, taker, created_ms| Trade {
             ticks: Ticks(ticks),
@@ -408,11 +406,8 @@ mod tests {
             created_ms,
         };
         View {
-            asks: vec![
-                level(6_684_363, 1_004_817, 1),
-                level(6_751_207, 2_993_562, 1),
-            ],
-            bids: vec![level(6_657_678, 997_207, 1)],
+            asks: vec![level(6_684_363, 1_004_817), level(6_751_207, 2_993_562)],
+            bids: vec![level(6_657_678, 997_207)],
             trades: vec![
                 trade(3_779, 6_667_418, Side::Bid, 1_716_136_436_758),
                 trade(591, 6_670_338, Side::Ask, 1_716_136_436_747),
@@ -441,32 +436,28 @@ mod tests {
     #[test]
     fn envelope_text_is_exact() {
         let pings = [Duration::from_secs(25), Duration::from_secs(20)];
-        let table = [
-            (packet("orderbook", "{}"), r#"42["orderbook",{}]"#),
-            (ack("17", "{}"), "4317[{}]"),
-            (joined("s"), r#"40{"sid":"s"}"#),
-            (
-                wrong_namespace("/admin"),
-                r#"44/admin,{"message":"Invalid namespace"}"#,
-            ),
-            (
-                open("s", &["a", "b"], pings, 1_000_000),
-                r#"0{"sid":"s","upgrades":["a","b"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
-            ),
-            (error("no \"x\""), r#"{"error":{"message":"no \"x\""}}"#),
-            (plain(PlainForm::Bare, "orderbook", "{}"), "{}"),
-            (
-                plain(PlainForm::Message, "orderbook", "{}"),
-                r#"{"event":"orderbook","message":{}}"#,
-            ),
-            (
-                plain(PlainForm::Data, "orderbook", "{}"),
-                r#"{"event":"orderbook","data":{}}"#,
-            ),
+        let texts = [
+            packet("orderbook", "{}"),
+            ack("17", "{}"),
+            joined("s"),
+            wrong_namespace("/admin"),
+            open("s", &["a", "b"], pings, 1_000_000),
+            error("no \"x\""),
+            plain(PlainForm::Bare, "orderbook", "{}"),
+            plain(PlainForm::Message, "orderbook", "{}"),
+            plain(PlainForm::Data, "orderbook", "{}"),
         ];
-        for (text, expected) in table {
-            assert_eq!(text, expected);
-        }
+        let expected = r#"
+42["orderbook",{}]
+4317[{}]
+40{"sid":"s"}
+44/admin,{"message":"Invalid namespace"}
+0{"sid":"s","upgrades":["a","b"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}
+{"error":{"message":"no \"x\""}}
+{}
+{"event":"orderbook","message":{}}
+{"event":"orderbook","data":{}}"#;
+        assert_eq!(texts.join("\n"), expected.trim_start());
     }
 
     #[test]
@@ -485,12 +476,9 @@ mod tests {
             r#"{"_id":"664a16fccb5c1735c25557a0","created":1716131580,"o":6678147,"#,
             r#""h":6690062,"l":6674783,"c":6689523,"v":241690,"m":1716131619,"symbol":"BTCUSDT"}"#,
         );
-        let (add, modify) = (
-            kline("BTCUSDT", &candle, true),
-            kline("BTCUSDT", &candle, false),
-        );
-        assert_eq!(add, format!(r#"{{"add":{item},"modify":null}}"#));
-        assert_eq!(modify, format!(r#"{{"add":null,"modify":{item}}}"#));
+        let kline = |is_new| kline("BTCUSDT", &candle, is_new);
+        assert_eq!(kline(true), format!(r#"{{"add":{item},"modify":null}}"#));
+        assert_eq!(kline(false), format!(r#"{{"add":null,"modify":{item}}}"#));
     }
 
     #[test]
@@ -513,7 +501,7 @@ mod tests {
         );
     }
 
-    /// In the venue's example, what is reserved is the price times the quantity.
+    /// In the venue's example, the reserved amount is the price times the quantity.
     #[test]
     fn open_order_text_is_exact() {
         let new = OwnOrder {

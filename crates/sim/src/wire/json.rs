@@ -1,4 +1,4 @@
-//! JSON texts: exact decimals, times, and the writer.
+//! JSON serialization, exact decimals and timestamps.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use ticklot_book::{Lots, Scale, Side, Ticks};
 /// The last second of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Writes a message. Messages have no map with keys that are not text, so nothing can fail.
+/// Serializes a message. Cannot fail, because all map keys are strings.
 pub(super) fn to_json(message: &impl Serialize) -> String {
     serde_json::to_string(message).unwrap_or_default()
 }
@@ -25,8 +25,7 @@ pub fn buy_or_sell(side: Side) -> &'static str {
     }
 }
 
-/// `units` of 10^-`decimals`, as a JSON number. Trailing zeros are left out as long as `min_decimals` digits
-/// remain after the point.
+/// `units` of 10^-`decimals`, as a JSON number. Trailing zeros are omitted beyond `min_decimals` decimal places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
     pub units: i128,
@@ -35,7 +34,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// A price with all the decimals of its scale.
+    /// A price with all decimal places of its scale.
     #[must_use]
     pub fn price(ticks: Ticks, scale: Scale) -> Self {
         let decimals = scale.price_decimals();
@@ -56,7 +55,7 @@ impl Decimal {
         }
     }
 
-    /// A price times a quantity. The decimals of the factors add up, so that the product is exact.
+    /// A price times a quantity. The decimal places of the factors add up, so that the product is exact.
     #[must_use]
     pub fn total(ticks: Ticks, lots: Lots, scale: Scale, min_decimals: u8) -> Self {
         Self {
@@ -70,11 +69,8 @@ impl Decimal {
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (decimals, sign) = (usize::from(self.decimals), self.units < 0);
-        let digits = format!(
-            "{:0width$}",
-            self.units.unsigned_abs(),
-            width = decimals + 1
-        );
+        let (units, width) = (self.units.unsigned_abs(), decimals + 1);
+        let digits = format!("{units:0width$}");
         let (whole, fraction) = digits.split_at(digits.len() - decimals);
         let min = decimals.min(self.min_decimals.into());
         let fraction = &fraction[..fraction.trim_end_matches('0').len().max(min)];
@@ -90,7 +86,7 @@ impl Serialize for Decimal {
     }
 }
 
-/// A time in milliseconds since the epoch, written in whole seconds: `"2026-02-17T10:40:00Z"`.
+/// A time in milliseconds since the epoch, serialized in whole seconds: `"2026-02-17T10:40:00Z"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IsoTime(pub u64);
 

@@ -1,7 +1,7 @@
 //! The venues' messages as serde types.
 //!
-//! The order of members and the spelling of numbers are those of the venues' examples, so that a decoder is
-//! tested with the real texts.
+//! The order of members and the format of numbers match the venues' examples, so that decoders are tested with
+//! realistic messages.
 
 pub mod bayse;
 pub mod jayx;
