@@ -1,19 +1,14 @@
-//! What a server does wrong on purpose, as a client sees it.
+//! Tests of injected faults with a raw client.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
 use std::time::Duration;
 
-use common::{Client, Seen, upgrade};
+use common::{Client, Received, SOCKET_IO, upgrade};
 use fastwebsockets::OpCode;
 use ticklot_sim::{FaultCounts, Server, bayse, jayx};
 use tokio::io::AsyncReadExt;
-
-const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket";
-const PLAIN: &str = "/";
-const ASK: &str =
-    r#"{"event":"orderbook","message":{"category":"spot","symbol":"BTCUSDT","precise":"1"}}"#;
 
 async fn server(faults: &str) -> Server {
     let config = jayx::Config {
@@ -24,19 +19,21 @@ async fn server(faults: &str) -> Server {
     Server::jayx(config).await.unwrap()
 }
 
-/// A client that reads the book.
-async fn reading(server: &Server) -> Client {
-    let mut client = Client::connect(server.addr(), PLAIN).await;
-    client.send(ASK).await;
+/// A client with a subscription to the order book in plain mode.
+async fn subscriber(server: &Server) -> Client {
+    let mut client = Client::connect(server.addr(), "/").await;
+    let message = r#"{"category":"spot","symbol":"BTCUSDT","precise":"1"}"#;
+    let request = format!(r#"{{"event":"orderbook","message":{message}}}"#);
+    client.send(&request).await;
     client
 }
 
-/// How many messages come before the end, which has no close.
+/// The number of messages before the end of a connection without a close.
 async fn messages(server: &Server) -> usize {
-    let seen = reading(server).await.rest().await;
-    let (last, texts) = seen.split_last().unwrap();
-    assert_eq!(*last, Seen::Gone);
-    assert!(texts.iter().all(|it| matches!(it, Seen::Text(_))));
+    let received = subscriber(server).await.rest().await;
+    let (last, texts) = received.split_last().unwrap();
+    assert_eq!(*last, Received::End);
+    assert!(texts.iter().all(|it| matches!(it, Received::Text(_))));
     texts.len()
 }
 
@@ -56,15 +53,13 @@ async fn drops_after_message_count() {
 #[tokio::test]
 async fn cut_frame_is_incomplete() {
     let server = server("cut=1").await;
-    // The open packet goes out unasked, and its length fits into the second byte of its head.
+    // The server sends the open packet without a request. Its frame has a length of one byte.
     let (_, mut stream) = upgrade(server.addr(), SOCKET_IO).await;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     assert!(!bytes.is_empty());
-    let promised = bytes
-        .get(1)
-        .map_or(usize::MAX, |length| 2 + usize::from(*length));
-    assert!(bytes.len() < promised, "{bytes:?}");
+    let length = bytes.get(1).map_or(usize::MAX, |it| 2 + usize::from(*it));
+    assert!(bytes.len() < length, "{bytes:?}");
     assert_eq!(server.faults().cuts, 1);
 }
 
@@ -76,48 +71,48 @@ async fn seed_determines_cut_message() {
         lengths.push([messages(&server).await, messages(&server).await]);
     }
     assert_eq!(lengths[0], lengths[1]);
-    // Neither all seeds nor all connections are alike.
+    // Seeds differ, and so do connections.
     assert!(lengths[1..].windows(2).any(|pair| pair[0] != pair[1]));
     assert!(lengths.iter().any(|[first, second]| first != second));
 }
 
-// Over a second: a spell must last longer than it takes a ping to be answered.
+// The next tests take over a second, because a pause must be longer than the round trip of a ping.
 
 #[tokio::test]
-async fn frozen_server_answers_pings() {
+async fn frozen_server_replies_to_pings() {
     let server = server("freeze=500ms:1").await;
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.send("40").await;
     client.send_frame(true, OpCode::Ping, b"x").await;
-    assert_eq!(client.see().await, Seen::Pong(b"x".to_vec()));
+    assert_eq!(client.receive().await, Received::Pong(b"x".to_vec()));
     assert!(client.text().await.starts_with("0{"));
     assert!(client.text().await.starts_with("40{"));
     assert!(server.faults().freezes >= 2);
 }
 
 #[tokio::test]
-async fn hanging_server_answers_nothing() {
+async fn hanging_server_delays_pongs() {
     let server = server("hang=500ms:1").await;
     let mut client = Client::connect(server.addr(), SOCKET_IO).await;
     client.send_frame(true, OpCode::Ping, b"x").await;
-    assert!(matches!(client.see().await, Seen::Text(_)));
-    assert_eq!(client.see().await, Seen::Pong(b"x".to_vec()));
+    assert!(matches!(client.receive().await, Received::Text(_)));
+    assert_eq!(client.receive().await, Received::Pong(b"x".to_vec()));
 }
 
 #[tokio::test]
 async fn shutdown_ends_timed_faults() {
-    for spell in ["hang=1h:1", "freeze=1h:1"] {
-        let server = server(spell).await;
+    for fault in ["hang=1h:1", "freeze=1h:1"] {
+        let server = server(fault).await;
         let mut client = Client::connect(server.addr(), SOCKET_IO).await;
         let ((), code) = tokio::join!(server.shutdown(), client.close_code());
-        assert_eq!(code, 1001, "{spell}");
+        assert_eq!(code, 1001, "{fault}");
     }
 }
 
 #[tokio::test]
 async fn garbage_precedes_intact_message() {
     let server = server("garbage=1").await;
-    let mut client = reading(&server).await;
+    let mut client = subscriber(&server).await;
     for _ in 0..50 {
         let garbage = client.text().await;
         let is_json = serde_json::from_str::<serde_json::Value>(&garbage);
@@ -130,7 +125,7 @@ async fn garbage_precedes_intact_message() {
 #[tokio::test]
 async fn slow_server_sends_whole_messages() {
     let server = server("slow=1ms").await;
-    let mut client = reading(&server).await;
+    let mut client = subscriber(&server).await;
     for _ in 0..20 {
         assert!(client.text().await.ends_with('}'));
     }

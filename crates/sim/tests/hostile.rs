@@ -1,23 +1,37 @@
-//! Clients that break the rules, and the ends of servers.
+//! Tests of invalid clients, and of the shutdown of servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Client, Seen, request_raw, upgrade};
+use common::{Client, Received, SOCKET_IO, request_raw, upgrade, wait_until};
 use fastwebsockets::{OpCode, Role, WebSocket};
 use ticklot_sim::{Limits, Server, Simulator, Venue, bayse, jayx};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+const MARKETS: &str = "/ws/v1/markets";
+
 async fn server() -> Server {
-    Server::bayse(bayse::Config::default()).await.unwrap()
+    with_limits(Limits::default()).await
+}
+
+async fn with_limits(limits: Limits) -> Server {
+    let config = bayse::Config {
+        limits,
+        ..bayse::Config::default()
+    };
+    Server::bayse(config).await.unwrap()
+}
+
+fn simulator() -> Simulator {
+    Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap()
 }
 
 async fn client(server: &Server) -> Client {
-    let mut client = Client::connect(server.addr(), "/ws/v1/markets").await;
+    let mut client = Client::connect(server.addr(), MARKETS).await;
     assert!(client.text().await.starts_with(r#"{"type":"connected""#));
     client
 }
@@ -59,7 +73,7 @@ async fn closes_with_violation_code() {
     client(&server).await;
 }
 
-/// The close arrives although the client has sent much more than the server reads of it.
+/// The client receives the close although the server does not read the complete message.
 #[tokio::test]
 async fn oversized_message_receives_close() {
     let server = server().await;
@@ -74,25 +88,21 @@ async fn rejects_invalid_upgrades() {
     let server = server().await;
     let get = |headers: &str| format!("GET /ws/v1/markets HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let version = |version| get(&format!("{upgrade}Sec-WebSocket-Version: {version}\r\n"));
+    let nonsense = "\0\u{1}\u{2} nonsense\r\n\r\n".to_owned();
     let table = [
-        (get(""), "HTTP/1.1 426 "),
-        (
-            get(&format!("{upgrade}Sec-WebSocket-Version: 8\r\n")),
-            "HTTP/1.1 426 ",
-        ),
-        (
-            get(&format!("{upgrade}Sec-WebSocket-Version: 13\r\n")),
-            "HTTP/1.1 400 ",
-        ),
-        ("\0\u{1}\u{2} nonsense\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        (get(""), 426),
+        (version(8), 426),
+        (version(13), 400),
+        (nonsense, 400),
     ];
     for (request, status) in table {
         let (head, _) = request_raw(server.addr(), request.as_bytes()).await;
-        assert!(head.starts_with(status), "{head}");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
     }
 }
 
-/// Seeded garbage, in frames and without, must neither stop nor slow the server for others.
+/// Random bytes, inside and outside of frames, and invalid messages must not affect other clients.
 #[tokio::test]
 async fn survives_client_garbage() {
     let server = server().await;
@@ -100,42 +110,32 @@ async fn survives_client_garbage() {
     for round in 0..60 {
         let mut garbage: Vec<u8> = (0..rng.usize(1..600)).map(|_| rng.u8(..)).collect();
         if round % 2 == 0 {
-            // A valid opening, so that more of it is looked at.
+            // A valid first byte, so that the server parses more of the frame.
             garbage[0] = 0x81 | (garbage[0] & 0x0f);
         }
         let mut stream = client(&server).await.into_stream();
         let _ = stream.write_all(&garbage).await;
     }
+    let deep = "[".repeat(10_000);
     for text in [
         "[",
         "{}",
         "null",
-        "\"type\"",
-        &"[".repeat(10_000),
-        "{\"type\":{}}",
+        r#""type""#,
+        &deep,
+        r#"{"type":{}}"#,
         "",
         "\0",
     ] {
         let mut client = client(&server).await;
         client.send(text).await;
-        assert!(
-            client.text().await.starts_with(r#"{"type":"error""#),
-            "{text}"
-        );
+        let reply = client.text().await;
+        assert!(reply.starts_with(r#"{"type":"error""#), "{text}");
     }
     let server = Server::jayx(jayx::Config::default()).await.unwrap();
-    for text in [
-        "",
-        "4",
-        "42",
-        "42[",
-        "40[",
-        "9",
-        "4\u{e9}",
-        &"42[[".repeat(5_000),
-    ] {
-        let mut client =
-            Client::connect(server.addr(), "/socket.io/?EIO=4&transport=websocket").await;
+    let deep = "42[[".repeat(5_000);
+    for text in ["", "4", "42", "42[", "40[", "9", "4\u{e9}", &deep] {
+        let mut client = Client::connect(server.addr(), SOCKET_IO).await;
         client.text().await;
         client.send(text).await;
         client.send("1").await;
@@ -150,24 +150,18 @@ async fn rejects_excess_connections() {
         max_connections: 1,
         ..Limits::default()
     };
-    let config = bayse::Config {
-        limits,
-        ..bayse::Config::default()
-    };
-    let server = Server::bayse(config).await.unwrap();
-    // A connection without an upgrade takes no place.
+    let server = with_limits(limits).await;
+    // A connection without an upgrade does not count.
     let _idle = TcpStream::connect(server.addr()).await.unwrap();
     let first = client(&server).await;
-    let (head, _) = upgrade(server.addr(), "/ws/v1/markets").await;
+    let (head, _) = upgrade(server.addr(), MARKETS).await;
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     drop(first);
-    while server.connections().open > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    wait_until(|| server.connections().open == 0).await;
     client(&server).await;
 }
 
-/// A client that never reads is given up, and takes no other connection with it.
+/// A client that never reads is disconnected.
 #[tokio::test]
 async fn disconnects_client_that_stalls() {
     let limits = Limits {
@@ -175,24 +169,16 @@ async fn disconnects_client_that_stalls() {
         close_timeout: Duration::from_millis(50),
         ..Limits::default()
     };
-    let config = bayse::Config {
-        limits,
-        ..bayse::Config::default()
-    };
-    let server = Server::bayse(config).await.unwrap();
+    let server = with_limits(limits).await;
     let mut stream = client(&server).await.into_stream();
-    // Each asks for two books that nobody takes. Masked with zeros.
+    // Each request returns two books that the client does not read. The mask is zero.
     let text = r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"]}"#;
     let head = [0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
-    let ask = [&head, text.as_bytes()].concat().repeat(100);
-    let flood = async { while stream.write_all(&ask).await.is_ok() {} };
-    assert!(
-        timeout(Duration::from_secs(5), flood).await.is_ok(),
-        "still served"
-    );
-    while server.connections().open > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let requests = [&head, text.as_bytes()].concat().repeat(100);
+    let flood = async { while stream.write_all(&requests).await.is_ok() {} };
+    let flood = timeout(Duration::from_secs(5), flood).await;
+    assert!(flood.is_ok(), "still connected");
+    wait_until(|| server.connections().open == 0).await;
 }
 
 #[tokio::test]
@@ -210,79 +196,58 @@ async fn dropped_server_aborts_connections() {
     let server = server().await;
     let mut client = client(&server).await;
     drop(server);
-    assert_eq!(client.see().await, Seen::Gone);
+    assert_eq!(client.receive().await, Received::End);
 }
 
 #[tokio::test]
-async fn rejects_unusable_configuration() {
-    let nothing = jayx::Config {
-        symbols: Vec::new(),
-        ..jayx::Config::default()
-    };
-    assert!(Server::jayx(nothing).await.is_err());
-    let never = bayse::Config {
+async fn rejects_invalid_configuration() {
+    let mut config = jayx::Config::default();
+    config.symbols.clear();
+    assert!(Server::jayx(config).await.is_err());
+    let config = bayse::Config {
         update_every: Duration::ZERO,
         ..bayse::Config::default()
     };
-    assert!(Server::bayse(never).await.is_err());
-    let nobody = bayse::Config {
-        users: Vec::new(),
-        ..bayse::Config::default()
-    };
-    assert!(Server::bayse(nobody).await.is_err());
+    assert!(Server::bayse(config).await.is_err());
+    let mut config = bayse::Config::default();
+    config.users.clear();
+    assert!(Server::bayse(config).await.is_err());
 }
 
-#[test]
-fn simulator_serves_both_venues() {
-    let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+#[tokio::test]
+async fn simulator_serves_both_venues() {
+    let simulator = simulator();
     assert!(simulator.bayse_market().is_some());
-    runtime.block_on(async {
-        for (venue, path) in [
-            (Venue::Jayx, "/socket.io/?EIO=4&transport=websocket"),
-            (Venue::Bayse, "/ws/v1/markets"),
-        ] {
-            let addr = simulator.addr(venue).unwrap();
-            assert_eq!(simulator.url(venue), Some(format!("ws://{addr}")));
-            Client::connect(addr, path).await.text().await;
-            assert_eq!(simulator.connections(venue).accepted, 1);
-        }
-        let _open = Client::connect(simulator.addr(Venue::Bayse).unwrap(), "/ws/v1/markets").await;
-        let start = Instant::now();
-        drop(simulator);
-        assert!(start.elapsed() < Duration::from_millis(500));
-    });
+    for (venue, path) in [(Venue::Jayx, SOCKET_IO), (Venue::Bayse, MARKETS)] {
+        let addr = simulator.addr(venue).unwrap();
+        assert_eq!(simulator.url(venue), Some(format!("ws://{addr}")));
+        Client::connect(addr, path).await.text().await;
+        assert_eq!(simulator.connections(venue).accepted, 1);
+    }
+    let _open = Client::connect(simulator.addr(Venue::Bayse).unwrap(), MARKETS).await;
+    let start = Instant::now();
+    drop(simulator);
+    assert!(start.elapsed() < Duration::from_millis(500));
 }
 
-#[test]
-fn simulator_shutdown_closes_connections() {
-    let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn simulator_shutdown_closes_connections() {
+    let simulator = simulator();
     let addr = simulator.addr(Venue::Bayse).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let client = runtime.spawn(async move {
-        let mut client = Client::connect(addr, "/ws/v1/markets").await;
+    let client = tokio::spawn(async move {
+        let mut client = Client::connect(addr, MARKETS).await;
         client.text().await;
         client.close_code().await
     });
-    while simulator.connections(Venue::Bayse).frames == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until(|| simulator.connections(Venue::Bayse).frames > 0).await;
     simulator.shutdown();
-    assert_eq!(runtime.block_on(client).unwrap(), 1001);
+    assert_eq!(client.await.unwrap(), 1001);
 }
 
 #[test]
 fn taken_port_is_an_error() {
-    let simulator = Simulator::spawn(jayx::Config::default(), bayse::Config::default()).unwrap();
-    let again = jayx::Config {
-        listen: simulator.addr(Venue::Jayx).unwrap(),
-        ..jayx::Config::default()
-    };
-    assert!(Simulator::spawn(again, bayse::Config::default()).is_err());
+    let mut config = jayx::Config::default();
+    let simulator = simulator();
+    config.listen = simulator.addr(Venue::Jayx).unwrap();
+    assert!(Simulator::spawn(config, bayse::Config::default()).is_err());
 }

@@ -1,18 +1,18 @@
-//! The JayX server, over real sockets.
+//! Tests of the JayX server over real sockets: Socket.IO, polling and limits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
 use std::time::Duration;
 
-use common::{Client, Seen, json, request, request_raw, upgrade};
+use common::{Client, Received, SOCKET_IO, json, request, request_raw, upgrade};
 use fastwebsockets::OpCode;
 use serde_json::Value;
 use ticklot_sim::jayx::Config;
 use ticklot_sim::{Limits, Server};
 
-const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket";
-const ASK: &str = r#"{"category":"spot","symbol":"BTCUSDT","precise":"1"}"#;
+/// Subscribes to the order book.
+const SUBSCRIBE: &str = r#"42["orderbook",{"category":"spot","symbol":"BTCUSDT","precise":"1"}]"#;
 
 fn quick() -> Config {
     Config {
@@ -29,21 +29,24 @@ async fn joined(server: &Server) -> Client {
     client
 }
 
-/// The best bid and ask of an order book payload, after a look at its order.
-fn touch(payload: &Value) -> (i64, i64) {
+/// Checks the book of an event packet, and returns its best bid and ask.
+fn touch(packet: &str) -> (i64, i64) {
+    let event = json(packet.strip_prefix("42").unwrap());
+    assert_eq!(event[0], "orderbook");
     let side = |name: &str| -> Vec<i64> {
-        let levels = payload["orderBook"][name].as_array().unwrap();
+        let levels = event[1]["orderBook"][name].as_array().unwrap();
         assert!(!levels.is_empty() && levels.len() <= 20);
-        for level in levels {
-            assert!(level["lots"].as_i64().unwrap() > 0 && level["count"].as_i64().unwrap() >= 1);
-        }
-        levels
-            .iter()
-            .map(|level| level["ticks"].as_i64().unwrap())
-            .collect()
+        let int = |level: &Value, key: &str| level[key].as_i64().unwrap();
+        assert!(
+            levels
+                .iter()
+                .all(|it| int(it, "lots") > 0 && int(it, "count") > 0)
+        );
+        levels.iter().map(|it| int(it, "ticks")).collect()
     };
     let (bids, asks) = (side("bids"), side("asks"));
     assert!(bids.is_sorted_by(|a, b| a > b) && asks.is_sorted_by(|a, b| a < b));
+    assert!(bids[0] < asks[0]);
     (bids[0], asks[0])
 }
 
@@ -62,15 +65,10 @@ async fn socket_io_streams_uncrossed_books() {
     let joined = json(joined.strip_prefix("40").unwrap());
     assert_eq!(joined["sid"].as_str().unwrap().len(), 20);
 
-    client.send(&format!("42[\"orderbook\",{ASK}]")).await;
+    client.send(SUBSCRIBE).await;
     let mut touches = std::collections::BTreeSet::new();
     for _ in 0..60 {
-        let packet = client.text().await;
-        let event = json(packet.strip_prefix("42").unwrap());
-        assert_eq!(event[0], "orderbook");
-        let (bid, ask) = touch(&event[1]);
-        assert!(bid < ask);
-        touches.insert((bid, ask));
+        touches.insert(touch(&client.text().await));
     }
     assert!(touches.len() > 5, "the touch moves");
     let stats = server.connections();
@@ -136,7 +134,7 @@ async fn requires_engine_io_4() {
     }
 }
 
-/// A client that polls.
+/// A polling client.
 struct Polling {
     addr: std::net::SocketAddr,
     query: String,
@@ -146,8 +144,8 @@ impl Polling {
     const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
 
     async fn open(server: &Server) -> Self {
-        let (addr, get) = (server.addr(), "GET");
-        let (status, open) = request(addr, get, Self::OPEN, "").await;
+        let addr = server.addr();
+        let (status, _, open) = request(addr, "GET", Self::OPEN, "").await;
         assert_eq!(status, 200, "{open}");
         let open = json(open.strip_prefix('0').unwrap());
         assert_eq!(open["upgrades"], json(r#"["websocket"]"#));
@@ -157,12 +155,13 @@ impl Polling {
 
     async fn request(&self, method: &str, body: &str) -> (u16, String) {
         let target = format!("{}{}", Self::OPEN, self.query);
-        request(self.addr, method, &target, body).await
+        let (status, _, body) = request(self.addr, method, &target, body).await;
+        (status, body)
     }
 
     async fn post(&self, packets: &[&str]) {
-        let answer = self.request("POST", &packets.join("\u{1e}")).await;
-        assert_eq!(answer, (200, "ok".to_owned()));
+        let response = self.request("POST", &packets.join("\u{1e}")).await;
+        assert_eq!(response, (200, "ok".to_owned()));
     }
 
     async fn get(&self) -> Vec<String> {
@@ -183,12 +182,10 @@ impl Polling {
 async fn polling_client_receives_books() {
     let server = Server::jayx(quick()).await.unwrap();
     let client = Polling::joined(&server).await;
-    client.post(&[&format!("42[\"orderbook\",{ASK}]")]).await;
+    client.post(&[SUBSCRIBE]).await;
     for _ in 0..5 {
         for packet in client.get().await {
-            let event = json(packet.strip_prefix("42").unwrap());
-            let (bid, ask) = touch(&event[1]);
-            assert!(bid < ask);
+            touch(&packet);
         }
     }
     client.post(&["41", "1"]).await;
@@ -200,22 +197,20 @@ async fn polling_client_upgrades() {
     let server = Server::jayx(quick()).await.unwrap();
     let client = Polling::joined(&server).await;
     let target = format!("{SOCKET_IO}{}", client.query);
-    // One that gives up, and one that goes on.
-    let mut given_up = Client::connect(server.addr(), &target).await;
-    given_up.send("42[\"orderbook\"]").await;
-    assert_eq!(given_up.close_code().await, 1008);
+    let mut invalid = Client::connect(server.addr(), &target).await;
+    invalid.send("42[\"orderbook\"]").await;
+    assert_eq!(invalid.close_code().await, 1008);
     let mut upgraded = Client::connect(server.addr(), &target).await;
     let probing = async {
         upgraded.send("2probe").await;
         assert_eq!(upgraded.text().await, "3probe");
     };
-    // The request that waits returns, so that nothing is under way on both.
-    let (waited, ()) = tokio::join!(client.get(), probing);
-    assert_eq!(waited, ["6"]);
+    // The probe ends the pending request, so that packets use only one transport.
+    let (packets, ()) = tokio::join!(client.get(), probing);
+    assert_eq!(packets, ["6"]);
     upgraded.send("5").await;
-    upgraded.send(&format!("42[\"orderbook\",{ASK}]")).await;
-    let packet = upgraded.text().await;
-    touch(&json(packet.strip_prefix("42").unwrap())[1]);
+    upgraded.send(SUBSCRIBE).await;
+    touch(&upgraded.text().await);
     assert_eq!(client.get().await, ["6"]);
     let mut late = Client::connect(server.addr(), &target).await;
     late.send("2probe").await;
@@ -224,7 +219,7 @@ async fn polling_client_upgrades() {
     assert_eq!(late.close_code().await, 1008);
 }
 
-/// Over a second for want of a virtual clock over sockets: a ping that comes after the limit of the upgrade.
+/// The ping is later than the upgrade timeout. Takes over a second, because sockets have no virtual clock.
 #[tokio::test]
 async fn poll_outlasts_upgrade_timeout() {
     let config = Config {
@@ -239,9 +234,9 @@ async fn poll_outlasts_upgrade_timeout() {
     let server = Server::jayx(config).await.unwrap();
     let client = Polling::joined(&server).await;
     assert_eq!(client.get().await, ["2"]);
-    // Without a pong it is closed.
+    // The missing pong closes the connection.
     assert_eq!(client.get().await, ["1"]);
-    // Its place is taken by the next one.
+    // A new client removes the closed one.
     Polling::open(&server).await;
     assert_eq!(client.request("GET", "").await.0, 400);
 }
@@ -264,44 +259,39 @@ async fn rejects_invalid_polls() {
         ("PUT", &own, "", 400, 3),
         ("GET", "EIO=3&transport=polling", "", 400, 5),
     ] {
-        let (got, answer) =
-            request(server.addr(), method, &format!("/socket.io/?{query}"), body).await;
-        assert_eq!(
-            (got, &json(&answer)["code"]),
-            (status, &code.into()),
-            "{query}"
-        );
+        let target = format!("/socket.io/?{query}");
+        let (actual, _, error) = request(server.addr(), method, &target, body).await;
+        assert_eq!(actual, status, "{query}");
+        assert_eq!(json(&error)["code"], code, "{query}");
     }
     assert_eq!(client.request("POST", &long).await.0, 413);
-    // Two at once: the first one is answered once there is something to say.
+    // The second of two concurrent requests is rejected, the first one waits for a packet.
     let (one, other) = (client.request("GET", ""), client.request("GET", ""));
     tokio::pin!(one, other);
-    let (refused, waiting) = tokio::select! {
-        refused = &mut one => (refused, other),
-        refused = &mut other => (refused, one),
+    let (rejected, waiting) = tokio::select! {
+        rejected = &mut one => (rejected, other),
+        rejected = &mut other => (rejected, one),
     };
-    assert_eq!(refused.0, 400);
+    assert_eq!(rejected.0, 400);
     client.post(&["40"]).await;
     assert_eq!(waiting.await.0, 200);
-    // A client that fetches nothing.
+    // A client that does not fetch its packets is closed.
     client.post(&["x"; 1_001]).await;
     assert_eq!(client.get().await.last().unwrap(), "1");
     Polling::open(&server).await;
     Polling::open(&server).await;
-    assert_eq!(
-        request(server.addr(), "GET", Polling::OPEN, "").await.0,
-        503
-    );
+    let (status, ..) = request(server.addr(), "GET", Polling::OPEN, "").await;
+    assert_eq!(status, 503);
 }
 
-/// The client writes all of its request before it reads the answer, which comes long before.
+/// The client receives the response although the server does not read the complete request.
 #[tokio::test]
 async fn oversized_request_receives_response() {
     let server = Server::jayx(quick()).await.unwrap();
     let client = Polling::joined(&server).await;
     let body = "x".repeat(8 * 1024 * 1024);
     assert_eq!(client.request("POST", &body).await.0, 413);
-    // A head without an end.
+    // A request head without an end.
     let (head, _) = request_raw(server.addr(), body.as_bytes()).await;
     assert!(head.starts_with("HTTP/1.1 4"), "{head}");
 }
@@ -318,7 +308,7 @@ async fn closes_binary_and_long_messages() {
     assert_eq!(client.close_code().await, 1003);
     let mut client = Client::connect(server.addr(), "/").await;
     client.send(&"x".repeat(100)).await;
-    assert!(matches!(client.see().await, Seen::Text(_)));
+    assert!(matches!(client.receive().await, Received::Text(_)));
     client.send(&"x".repeat(101)).await;
     assert_eq!(client.close_code().await, 1009);
 }

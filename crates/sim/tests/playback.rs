@@ -1,13 +1,13 @@
-//! Recordings, played over real sockets.
+//! Tests of recordings that are played over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Client, Seen};
+use common::{Client, Received, SOCKET_IO};
 use fastwebsockets::OpCode;
 use ticklot_sim::{RecordedFrame, Recording, Server, Simulator, Speed, Venue};
 
@@ -21,21 +21,22 @@ fn recording(frames: &[(u64, &str)]) -> Arc<Recording> {
     })
 }
 
-fn anywhere() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+async fn server(venue: Venue, recording: &Arc<Recording>, speed: Speed) -> Server {
+    let server = Server::playback(venue, Arc::clone(recording), speed, LISTEN);
+    server.await.unwrap()
 }
 
-async fn server(venue: Venue, recording: Arc<Recording>, speed: Speed) -> Server {
-    Server::playback(venue, recording, speed, anywhere())
-        .await
-        .unwrap()
-}
-
-/// What a client sees of a recording that is played to its end.
-fn all_of(recording: &Recording) -> Vec<Seen> {
+/// Sends messages, then receives the complete recording and the close.
+async fn check(mut client: Client, messages: &[&str], recording: &Recording) {
+    for message in messages {
+        client.send(message).await;
+    }
     let frames = recording.frames.iter();
-    let texts = frames.map(|it| Seen::Text(it.frame.clone()));
-    texts.chain([Seen::Close(1000), Seen::Gone]).collect()
+    let texts = frames.map(|it| Received::Text(it.frame.clone()));
+    let end = [Received::Close(1000), Received::End];
+    assert_eq!(client.rest().await, texts.chain(end).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -43,11 +44,10 @@ async fn plays_frames_unchanged() {
     let odd = "{\"type\":\"x\",  \"é\":1.50}\n\n{\"type\":\"y\"}\n";
     let long = "z".repeat(100_000);
     let log = recording(&[(0, odd), (1, ""), (1, &long), (2, "{}")]);
-    let server = server(Venue::Bayse, Arc::clone(&log), Speed::Max).await;
+    let server = server(Venue::Bayse, &log, Speed::Max).await;
     for path in ["/ws/v1/markets", "/"] {
-        let mut client = Client::connect(server.addr(), path).await;
-        client.send("{}").await;
-        assert_eq!(client.rest().await, all_of(&log));
+        let client = Client::connect(server.addr(), path).await;
+        check(client, &["{}"], &log).await;
     }
     assert_eq!(server.connections().frames, 8);
 }
@@ -55,10 +55,10 @@ async fn plays_frames_unchanged() {
 #[tokio::test]
 async fn playback_starts_without_request() {
     let log = recording(&[(0, "{}")]);
-    let server = server(Venue::Bayse, Arc::clone(&log), Speed::Max).await;
+    let server = server(Venue::Bayse, &log, Speed::Max).await;
     let start = Instant::now();
-    let mut client = Client::connect(server.addr(), "/ws/v1/markets").await;
-    assert_eq!(client.rest().await, all_of(&log));
+    let client = Client::connect(server.addr(), "/ws/v1/markets").await;
+    check(client, &[], &log).await;
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(195), "{took:?}");
 }
@@ -66,45 +66,33 @@ async fn playback_starts_without_request() {
 #[tokio::test]
 async fn packets_follow_socket_io_handshake() {
     let log = recording(&[(0, "42[\"orderbook\",{}]"), (1, "2"), (2, "42[\"x\",1]")]);
-    let server = server(Venue::Jayx, Arc::clone(&log), Speed::Max).await;
-    // With a message after the join, and without one.
-    for message in [Some("42[\"orderbook\",{}]"), None] {
-        let mut client =
-            Client::connect(server.addr(), "/socket.io/?EIO=4&transport=websocket").await;
+    let server = server(Venue::Jayx, &log, Speed::Max).await;
+    // The recording starts with or without a message after the join.
+    for messages in [&["42[\"orderbook\",{}]"][..], &[]] {
+        let mut client = Client::connect(server.addr(), SOCKET_IO).await;
         assert!(client.text().await.starts_with("0{\"sid\":\""));
         client.send("40").await;
         assert!(client.text().await.starts_with("40{\"sid\":\""));
-        if let Some(message) = message {
-            client.send(message).await;
-        }
-        assert_eq!(client.rest().await, all_of(&log));
+        check(client, messages, &log).await;
     }
 }
 
 #[tokio::test]
 async fn recorded_handshake_is_not_repeated() {
-    let log = recording(&[
-        (
-            0,
-            "0{\"sid\":\"recorded\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000}",
-        ),
-        (1, "40{\"sid\":\"recorded\"}"),
-        (2, "42[\"x\",1]"),
-    ]);
-    let server = server(Venue::Jayx, Arc::clone(&log), Speed::Max).await;
-    let mut client = Client::connect(server.addr(), "/").await;
-    client.send("40").await;
-    client.send("42[\"x\"]").await;
-    assert_eq!(client.rest().await, all_of(&log));
+    let open = r#"0{"sid":"recorded","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let joined = r#"40{"sid":"recorded"}"#;
+    let log = recording(&[(0, open), (1, joined), (2, "42[\"x\",1]")]);
+    let server = server(Venue::Jayx, &log, Speed::Max).await;
+    let client = Client::connect(server.addr(), "/").await;
+    check(client, &["40", "42[\"x\"]"], &log).await;
 }
 
 #[tokio::test]
 async fn plain_frames_need_no_handshake() {
     let log = recording(&[(0, "{\"orderBook\":{}}")]);
-    let server = server(Venue::Jayx, Arc::clone(&log), Speed::Max).await;
-    let mut client = Client::connect(server.addr(), "/").await;
-    client.send("{}").await;
-    assert_eq!(client.rest().await, all_of(&log));
+    let server = server(Venue::Jayx, &log, Speed::Max).await;
+    let client = Client::connect(server.addr(), "/").await;
+    check(client, &["{}"], &log).await;
 }
 
 #[tokio::test]
@@ -112,11 +100,10 @@ async fn playback_follows_recorded_time() {
     let log = recording(&[(0, "{}"), (50, "{}"), (400, "{}")]);
     let mut slower = None;
     for (times, least) in [(1.0, 400), (4.0, 100)] {
-        let server = server(Venue::Bayse, Arc::clone(&log), Speed::Times(times)).await;
-        let mut client = Client::connect(server.addr(), "/").await;
+        let server = server(Venue::Bayse, &log, Speed::Times(times)).await;
+        let client = Client::connect(server.addr(), "/").await;
         let start = Instant::now();
-        client.send("{}").await;
-        assert_eq!(client.rest().await, all_of(&log));
+        check(client, &["{}"], &log).await;
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(least), "{took:?} at {times}");
         assert!(slower.replace(took).is_none_or(|slower| took < slower));
@@ -124,15 +111,15 @@ async fn playback_follows_recorded_time() {
 }
 
 #[tokio::test]
-async fn playback_answers_pings() {
+async fn playback_replies_to_pings() {
     let log = recording(&[(0, "{}"), (200, "{}")]);
-    let server = server(Venue::Bayse, log, Speed::Times(1.0)).await;
+    let server = server(Venue::Bayse, &log, Speed::Times(1.0)).await;
     let mut client = Client::connect(server.addr(), "/").await;
     client.send("{}").await;
     client.send_frame(true, OpCode::Ping, b"there?").await;
     client.send(r#"{"type":"ping"}"#).await;
     assert_eq!(client.text().await, "{}");
-    assert_eq!(client.see().await, Seen::Pong(b"there?".to_vec()));
+    assert_eq!(client.receive().await, Received::Pong(b"there?".to_vec()));
     assert_eq!(client.text().await, "{}");
     assert_eq!(client.close_code().await, 1000);
 }
@@ -140,7 +127,7 @@ async fn playback_answers_pings() {
 #[tokio::test]
 async fn client_can_leave_early() {
     let log = recording(&[(0, "42[\"x\",1]"), (3_600_000, "42[\"x\",2]")]);
-    let server = server(Venue::Jayx, log, Speed::Times(1.0)).await;
+    let server = server(Venue::Jayx, &log, Speed::Times(1.0)).await;
     let mut client = Client::connect(server.addr(), "/").await;
     client.text().await;
     client.send("40").await;
@@ -151,13 +138,13 @@ async fn client_can_leave_early() {
     assert_eq!(client.close_code().await, 1000);
 }
 
-/// More than all buffers hold, to a client that talks a lot, then reads late and slowly.
+/// The recording exceeds all buffers. The client sends many messages, then reads late and slowly.
 #[tokio::test]
 async fn slow_reader_loses_nothing() {
     let frame = "w".repeat(64 * 1024);
     let frames: Vec<_> = (0..400).map(|at| (at, frame.as_str())).collect();
     let log = recording(&frames);
-    let server = server(Venue::Bayse, log, Speed::Max).await;
+    let server = server(Venue::Bayse, &log, Speed::Max).await;
     let mut client = Client::connect(server.addr(), "/").await;
     for _ in 0..2_000 {
         client.send(&"chatter ".repeat(100)).await;
@@ -167,43 +154,31 @@ async fn slow_reader_loses_nothing() {
         assert!(text == frame);
         tokio::task::yield_now().await;
     }
-    assert_eq!(client.rest().await, [Seen::Close(1000), Seen::Gone]);
+    assert_eq!(client.rest().await, [Received::Close(1000), Received::End]);
 }
 
 #[tokio::test]
 async fn speed_must_be_positive() {
     for times in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let made = Server::playback(
-            Venue::Bayse,
-            recording(&[]),
-            Speed::Times(times),
-            anywhere(),
-        );
-        assert!(made.await.is_err());
+        let (log, speed) = (recording(&[]), Speed::Times(times));
+        let server = Server::playback(Venue::Bayse, log, speed, LISTEN);
+        assert!(server.await.is_err());
     }
 }
 
 #[tokio::test]
 async fn empty_recording_only_closes() {
-    let server = server(Venue::Jayx, recording(&[]), Speed::Times(1.0)).await;
+    let server = server(Venue::Jayx, &recording(&[]), Speed::Times(1.0)).await;
     let mut client = Client::connect(server.addr(), "/").await;
     assert_eq!(client.close_code().await, 1000);
 }
 
-#[test]
-fn simulator_plays_recording() {
+#[tokio::test]
+async fn simulator_plays_recording() {
     let log = recording(&[(0, "{}")]);
-    let simulator =
-        Simulator::playback(Venue::Bayse, Arc::clone(&log), Speed::Max, anywhere()).unwrap();
+    let simulator = Simulator::playback(Venue::Bayse, Arc::clone(&log), Speed::Max, LISTEN);
+    let simulator = simulator.unwrap();
     assert_eq!(simulator.url(Venue::Jayx), None);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let addr = simulator.addr(Venue::Bayse).unwrap();
-        let mut client = Client::connect(addr, "/").await;
-        client.send("{}").await;
-        assert_eq!(client.rest().await, all_of(&log));
-    });
+    let client = Client::connect(simulator.addr(Venue::Bayse).unwrap(), "/").await;
+    check(client, &["{}"], &log).await;
 }

@@ -1,4 +1,4 @@
-//! One fill, told in four channels: they must agree.
+//! The messages about a fill in all channels, which must agree.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,18 +8,16 @@ use ticklot_book::{Level, Scale};
 use ticklot_sim::Server;
 use ticklot_sim::bayse::{Config, Currency, Listing, MarketHandle};
 
-use crate::common::{Client, json};
+use crate::common::{Client, json, wait_until};
 use crate::{AUTH, MARKETS, USER, connected, quick};
 
-const ACTIVITY: &str = r#"{"type":"subscribe","channel":"activity","eventId":"evt_us-rate-cut"}"#;
-const TRADES: &str = r#"{"type":"subscribe","channel":"user_trades","userId":"usr_demo"}"#;
 const OUTCOMES: [(&str, &str); 2] = [("YES", "out_us-rate-cut-yes"), ("NO", "out_us-rate-cut-no")];
 
 fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap()
 }
 
-/// A number of at most four decimals, in ten-thousandths: floats do not add up.
+/// A number with at most four decimal places, in ten-thousandths, because sums of floats are inexact.
 fn exact(value: &Value, path: &str) -> i64 {
     let number = value.pointer(path).and_then(Value::as_f64).unwrap();
     #[allow(clippy::cast_possible_truncation)]
@@ -27,31 +25,32 @@ fn exact(value: &Value, path: &str) -> i64 {
     exact
 }
 
-/// A client and what it is in; a room that is joined again confirms it only after all that came
-/// before.
-struct Listener {
+/// A client with subscriptions. A repeated subscription is confirmed after all pending updates.
+struct Subscriber {
     client: Client,
-    again: String,
+    last_request: String,
 }
 
-impl Listener {
-    async fn join(server: &Server, endpoint: &str, asks: &[&str]) -> Self {
+impl Subscriber {
+    async fn new(server: &Server, endpoint: &str, channels: &[&str]) -> Self {
         let mut client = connected(server, endpoint).await;
-        for ask in asks {
-            client.send(ask).await;
+        let mut last_request = String::new();
+        for channel in channels {
+            last_request = format!(r#"{{"type":"subscribe","channel":{channel}}}"#);
+            client.send(&last_request).await;
         }
-        let again = asks[asks.len() - 1].to_owned();
-        let mut joined = Self { client, again };
-        // All confirmations, and the first prices and books.
-        for _ in 1..asks.len() {
-            joined.until_confirmed().await;
+        let mut subscriber = Self {
+            client,
+            last_request,
+        };
+        for _ in channels {
+            subscriber.until_confirmation().await;
         }
-        joined.until_confirmed().await;
-        joined
+        subscriber
     }
 
     /// The frames up to a confirmation.
-    async fn until_confirmed(&mut self) -> Vec<Vec<Value>> {
+    async fn until_confirmation(&mut self) -> Vec<Vec<Value>> {
         let mut frames = Vec::new();
         loop {
             let frame = self.client.text().await;
@@ -62,50 +61,50 @@ impl Listener {
         }
     }
 
-    async fn news(&mut self) -> Vec<Vec<Value>> {
-        self.client.send(&self.again).await;
-        self.until_confirmed().await
+    /// All pending updates.
+    async fn updates(&mut self) -> Vec<Vec<Value>> {
+        self.client.send(&self.last_request).await;
+        self.until_confirmation().await
     }
 }
 
-/// What everybody is told: prices and last trades, checked frame by frame.
+/// The state of the public channels, checked after each step.
 #[derive(Default)]
-struct Public {
-    /// The last fill of each outcome in USD.
+struct PublicState {
+    /// The price and side of the last fill in USD, by outcome.
     fills: HashMap<String, (i64, String)>,
     prices: Value,
     books: HashMap<String, Value>,
 }
 
-impl Public {
-    fn frame(&mut self, frame: &[Value]) {
-        let place = |it: &Value| match text(it, "/type") {
+impl PublicState {
+    fn apply_frame(&mut self, frame: &[Value]) {
+        let send_order = |it: &Value| match text(it, "/type") {
             "buy_order" | "sell_order" => 0,
             "price_update" => 1,
             "orderbook_update" => 2,
             other => panic!("{other}"),
         };
-        assert!(frame.is_sorted_by_key(place), "the order of a step");
-        frame.iter().for_each(|it| self.line(it));
-        // The last book ends a step: a long step may have taken several frames.
-        let (_, last_book) = OUTCOMES[1];
-        let last = frame.last().unwrap();
-        if last.pointer("/data/orderbook/outcomeId") == Some(&last_book.into()) {
+        assert!(frame.is_sorted_by_key(send_order), "the order of a step");
+        frame.iter().for_each(|it| self.apply(it));
+        // A long step may have several frames. The book of the last outcome ends it.
+        let last = frame.last().unwrap().pointer("/data/orderbook/outcomeId");
+        if last == Some(&OUTCOMES[1].1.into()) {
             self.check();
         }
     }
 
-    fn line(&mut self, line: &Value) {
+    fn apply(&mut self, line: &Value) {
         match text(line, "/type") {
             "price_update" => self.prices = line["data"]["markets"][0]["prices"].clone(),
             "orderbook_update" => {
                 let book = line["data"]["orderbook"].clone();
-                self.books
-                    .insert(text(&book, "/outcomeId").to_owned(), book);
+                let outcome = text(&book, "/outcomeId").to_owned();
+                self.books.insert(outcome, book);
             }
             _ if text(line, "/data/order/currency") == "USD" => {
                 let order = &line["data"]["order"];
-                // Of each fill the taker comes last.
+                // The taker is last.
                 let fill = (exact(order, "/price"), text(order, "/type").to_owned());
                 self.fills.insert(text(order, "/outcome").to_owned(), fill);
             }
@@ -113,7 +112,7 @@ impl Public {
         }
     }
 
-    /// A fill is the last trade of the book that comes with it, and its price.
+    /// The last fill must be the last trade of the book, and its price must be the price of the outcome.
     fn check(&self) {
         for (outcome, id) in OUTCOMES {
             let Some((price, side)) = self.fills.get(outcome) else {
@@ -126,7 +125,7 @@ impl Public {
         }
     }
 
-    /// What the books were said to be is what they are.
+    /// The received books must be those of the server.
     fn check_books(&self, market: &MarketHandle) {
         let scale = Scale::new(2, 2).unwrap();
         for (_, id) in OUTCOMES {
@@ -137,73 +136,49 @@ impl Public {
                     let ticks = scale.ticks(number("price").as_bytes()).unwrap();
                     Level::new(ticks, scale.lots(number("quantity").as_bytes()).unwrap())
                 };
-                let said = self.books[id][name].as_array().unwrap().iter().map(read);
-                let is = levels.iter().map(|it| Level::new(it.ticks, it.lots));
-                assert!(said.eq(is), "{id} {name}");
+                let received = self.books[id][name].as_array().unwrap().iter().map(read);
+                let expected = levels.iter().map(|it| Level::new(it.ticks, it.lots));
+                assert!(received.eq(expected), "{id} {name}");
             }
         }
     }
 }
 
-/// One order's part in a fill, as two channels tell it.
-#[derive(Debug, PartialEq, Eq)]
-struct Part {
-    order: String,
-    side: String,
-    status: String,
-    quantity: i64,
-    price: i64,
-}
-
-fn public_part(line: &Value) -> Part {
-    let order = &line["data"]["order"];
-    let part = Part {
-        order: text(order, "/id").to_owned(),
-        side: text(order, "/type").to_owned(),
-        status: text(order, "/status").to_owned(),
-        quantity: exact(order, "/quantity"),
-        price: exact(order, "/price"),
-    };
-    assert_eq!(exact(order, "/amount") * 10_000, part.quantity * part.price);
-    part
-}
-
-/// What the owner is told, order by order.
+/// The filled quantity and cost of each order of the user.
 #[derive(Default)]
-struct Own {
-    /// How much of each order was filled, and what all that cost.
-    filled: HashMap<String, (i64, i64)>,
-}
+struct OwnOrders(HashMap<String, (i64, i64)>);
 
-impl Own {
-    /// Checks an update against what everybody was told of the same fill.
-    fn check(&mut self, line: &Value, part: &Part) {
-        let order = &line["data"]["order"];
-        assert_eq!(text(order, "/id"), part.order);
-        assert_eq!(text(line, "/data/orderId"), part.order);
+impl OwnOrders {
+    /// Checks a private message against the public one about the same fill.
+    fn check(&mut self, private: &Value, public: &Value) {
+        let (order, public) = (&private["data"]["order"], &public["data"]["order"]);
+        assert_eq!(text(private, "/data/orderId"), text(public, "/id"));
         assert_eq!(text(order, "/userId"), "usr_demo");
-        assert_eq!(text(order, "/side"), part.side);
-        assert_eq!(text(order, "/status"), part.status);
+        for (name, public_name) in [("/id", "/id"), ("/side", "/type"), ("/status", "/status")] {
+            assert_eq!(text(order, name), text(public, public_name));
+        }
         let filled = exact(order, "/filledQuantity");
         let left = exact(order, "/remainingQuantity");
         assert_eq!(filled + left, exact(order, "/quantity"));
-        assert_eq!(left == 0, part.status == "FILLED");
-        self.add_up(order, part, filled);
-        check_times(line);
+        assert_eq!(left == 0, text(public, "/status") == "FILLED");
+        self.add_fill(order, public, filled);
+        check_times(private);
     }
 
-    fn add_up(&mut self, order: &Value, part: &Part, filled: i64) {
-        let cost = part.quantity * part.price;
-        let before = self.filled.entry(part.order.clone()).or_default();
-        *before = (before.0 + part.quantity, before.1 + cost);
-        assert_eq!(before.0, filled, "what it was filled by adds up");
-        // Rounded half up to four decimals.
-        let average = (before.1 * 2 + filled) / (filled * 2);
+    /// The fills must add up to the filled quantity and the average price.
+    fn add_fill(&mut self, order: &Value, public: &Value, filled: i64) {
+        let (quantity, price) = (exact(public, "/quantity"), exact(public, "/price"));
+        assert_eq!(exact(public, "/amount") * 10_000, quantity * price);
+        let sum = self.0.entry(text(order, "/id").to_owned()).or_default();
+        *sum = (sum.0 + quantity, sum.1 + quantity * price);
+        assert_eq!(sum.0, filled);
+        // Rounded half up to four decimal places.
+        let average = (sum.1 * 2 + filled) / (filled * 2);
         assert_eq!(exact(order, "/avgFillPrice"), average);
     }
 }
 
-/// Seconds inside, milliseconds outside, of the same moment.
+/// The message is stamped in milliseconds, its data in seconds.
 fn check_times(line: &Value) {
     let time = |path: &str| line.pointer(path).and_then(Value::as_u64).unwrap();
     let sent = time("/timestamp");
@@ -213,16 +188,8 @@ fn check_times(line: &Value) {
     assert!(time("/data/order/createdAt") > 1_700_000_000);
 }
 
-async fn run_to(market: &MarketHandle, step: u64) {
-    market.resume();
-    while market.step() < step {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    market.pause();
-}
-
-/// Three hundred steps in both currencies, in bursts: between two of them all stands still, so
-/// that each client can be asked for everything that it was to get.
+/// Three hundred steps in both currencies, in bursts. The markets pause between bursts, so that each client can
+/// receive all pending updates.
 #[tokio::test]
 async fn fill_matches_across_channels() {
     let config = Config {
@@ -232,30 +199,32 @@ async fn fill_matches_across_channels() {
     };
     let server = Server::bayse(config).await.unwrap();
     let market = server.bayse_market().unwrap();
-    // Before the first step: nothing has been filled yet.
+    // Subscribe before the first fill.
     market.pause();
     assert_eq!(market.step(), 0);
-    let markets = r#""marketIds":["mkt_us-rate-cut"]"#;
-    let books = format!(r#"{{"type":"subscribe","channel":"orderbook",{markets}}}"#);
-    let prices = r#"{"type":"subscribe","channel":"prices","eventId":"evt_us-rate-cut"}"#;
-    let orders = format!(r#"{{"type":"subscribe","channel":"orders",{markets},{AUTH}}}"#);
-    let mut all = Listener::join(&server, MARKETS, &[prices, &books, ACTIVITY]).await;
-    let mut trades = Listener::join(&server, MARKETS, &[TRADES]).await;
-    let mut own = Listener::join(&server, USER, &[&orders]).await;
-    let (mut public, mut account, mut fills) = (Public::default(), Own::default(), 0);
+    let books = r#""orderbook","marketIds":["mkt_us-rate-cut"]"#;
+    let prices = r#""prices","eventId":"evt_us-rate-cut""#;
+    let activity = r#""activity","eventId":"evt_us-rate-cut""#;
+    let trades = r#""user_trades","userId":"usr_demo""#;
+    let orders = format!(r#""orders","marketIds":["mkt_us-rate-cut"],{AUTH}"#);
+    let mut all = Subscriber::new(&server, MARKETS, &[prices, books, activity]).await;
+    let mut trades = Subscriber::new(&server, MARKETS, &[trades]).await;
+    let mut own = Subscriber::new(&server, USER, &[&orders]).await;
+    let (mut public, mut account, mut fills) = (PublicState::default(), OwnOrders::default(), 0);
     for burst in 1..=12 {
-        run_to(&market, burst * 25).await;
-        let told = all.news().await;
-        told.iter().for_each(|frame| public.frame(frame));
+        market.resume();
+        wait_until(|| market.step() >= burst * 25).await;
+        market.pause();
+        let updates = all.updates().await;
+        updates.iter().for_each(|frame| public.apply_frame(frame));
         public.check_books(&market);
-        let lines = told.iter().flatten();
         let is_demo = |it: &&Value| it.pointer("/data/user/id") == Some(&"usr_demo".into());
-        let demo: Vec<_> = lines.filter(is_demo).cloned().collect();
-        assert_eq!(demo, trades.news().await.concat(), "user_trades");
-        let updates = own.news().await.concat();
-        assert_eq!(updates.len(), demo.len());
-        for (update, line) in updates.iter().zip(&demo) {
-            account.check(update, &public_part(line));
+        let demo: Vec<_> = updates.iter().flatten().filter(is_demo).cloned().collect();
+        assert_eq!(demo, trades.updates().await.concat(), "user_trades");
+        let private = own.updates().await.concat();
+        assert_eq!(private.len(), demo.len());
+        for (private, public) in private.iter().zip(&demo) {
+            account.check(private, public);
         }
         fills += demo.len();
     }

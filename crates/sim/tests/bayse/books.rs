@@ -1,4 +1,4 @@
-//! The channel of books, and what every endpoint does alike.
+//! The order book channel, and rules that apply to every endpoint.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -9,33 +9,25 @@ use serde_json::Value;
 use ticklot_sim::bayse::{Config, Exchange, Listing};
 use ticklot_sim::{Outgoing, Server, Timestamps};
 
-use crate::common::{Client, Seen, json, upgrade};
-use crate::{MARKETS, quick};
+use crate::common::{Received, json, upgrade};
+use crate::{MARKETS, confirmation, connected, lines, ping, quick, slow, subscribe};
 
-const UPDATE: &str = r#"{"type":"orderbook_update""#;
+const RATE_CUT: &str = r#""orderbook","marketIds":["mkt_us-rate-cut"]"#;
+const ROOM: &str = "orderbook:mkt_us-rate-cut";
 
-async fn connected(server: &Server) -> Client {
-    crate::connected(server, MARKETS).await
-}
-
-fn subscribe(ids: &[&str]) -> String {
-    let ids = serde_json::to_string(ids).unwrap();
-    format!(r#"{{"type":"subscribe","channel":"orderbook","marketIds":{ids}}}"#)
-}
-
-/// Checks one book's order and totals, and returns its outcome and best bid and ask.
+/// Checks the order and totals of a book, and returns its outcome and best bid and ask.
 fn check(update: &Value) -> (String, Option<f64>, Option<f64>) {
     let book = &update["data"]["orderbook"];
     let side = |name: &str| -> Vec<f64> {
         let levels = book[name].as_array().unwrap().iter();
-        let checked = levels.map(|level| {
+        let prices = levels.map(|level| {
             let number = |name: &str| level[name].as_f64().unwrap();
             let (price, quantity) = (number("price"), number("quantity"));
             assert!((0.01..=0.99).contains(&price) && quantity > 0.0);
             assert!((price * quantity - number("total")).abs() < 1e-6);
             price
         });
-        checked.collect()
+        prices.collect()
     };
     let (bids, asks) = (side("bids"), side("asks"));
     assert!(bids.is_sorted_by(|a, b| a > b) && asks.is_sorted_by(|a, b| a < b));
@@ -46,37 +38,28 @@ fn check(update: &Value) -> (String, Option<f64>, Option<f64>) {
 #[tokio::test]
 async fn confirms_rooms_before_books() {
     let server = Server::bayse(quick()).await.unwrap();
-    let mut client = connected(&server).await;
-    client
-        .send(&subscribe(&["mkt_us-rate-cut", "mkt_btc-above-1m"]))
-        .await;
-    for room in ["orderbook:mkt_us-rate-cut", "orderbook:mkt_btc-above-1m"] {
-        let answer = client.text().await;
-        let begin = format!(
-            r#"{{"type":"subscribed","room":"{room}","message":"Subscribed to: {room}","timestamp":"#
-        );
-        assert!(answer.starts_with(&begin), "{answer}");
-    }
+    let mut client = connected(&server, MARKETS).await;
+    let both = r#""orderbook","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"]"#;
+    subscribe(&mut client, both, &[ROOM, "orderbook:mkt_btc-above-1m"]).await;
     let mut outcomes = BTreeSet::new();
     let mut touches = BTreeSet::new();
     for _ in 0..40 {
-        let frame = client.text().await;
-        let lines: Vec<_> = frame.split('\n').collect();
+        let lines = lines(&mut client).await;
         assert_eq!(lines.len(), 4, "both books of both rooms");
         for line in lines {
-            let (outcome, bid, ask) = check(&json(line));
+            let (outcome, bid, ask) = check(&line);
             assert!(bid.zip(ask).is_none_or(|(bid, ask)| bid < ask));
             touches.insert(format!("{bid:?} {ask:?}"));
             outcomes.insert(outcome);
         }
     }
     let expected = [
-        "out_btc-above-1m-no",
-        "out_btc-above-1m-yes",
-        "out_us-rate-cut-no",
-        "out_us-rate-cut-yes",
+        "btc-above-1m-no",
+        "btc-above-1m-yes",
+        "us-rate-cut-no",
+        "us-rate-cut-yes",
     ];
-    assert!(outcomes.iter().eq(expected.iter()));
+    assert!(outcomes.iter().eq(&expected.map(|it| format!("out_{it}"))));
     assert!(touches.len() > 8, "the touch moves");
 }
 
@@ -84,14 +67,12 @@ async fn confirms_rooms_before_books() {
 async fn unbatched_books_have_own_frames() {
     let config = Config {
         batch: false,
-        update_every: Duration::from_secs(3_600),
         markets: vec![Listing::rate_cut()],
-        ..Config::default()
+        ..slow()
     };
     let server = Server::bayse(config).await.unwrap();
-    let mut client = connected(&server).await;
-    client.send(&subscribe(&["mkt_us-rate-cut"])).await;
-    assert_eq!(json(&client.text().await)["type"], "subscribed");
+    let mut client = connected(&server, MARKETS).await;
+    subscribe(&mut client, RATE_CUT, &[ROOM]).await;
     for outcome in ["out_us-rate-cut-yes", "out_us-rate-cut-no"] {
         let update = json(&client.text().await);
         assert_eq!(check(&update).0, outcome);
@@ -100,25 +81,13 @@ async fn unbatched_books_have_own_frames() {
 
 #[tokio::test]
 async fn each_currency_has_own_room() {
-    let config = Config {
-        update_every: Duration::from_secs(3_600),
-        ..Config::default()
-    };
-    let server = Server::bayse(config).await.unwrap();
+    let server = Server::bayse(slow()).await.unwrap();
     let mut books = BTreeSet::new();
-    for (currency, room) in [
-        ("USD", "orderbook:mkt_us-rate-cut"),
-        ("NGN", "orderbook:mkt_us-rate-cut:NGN"),
-    ] {
-        let mut client = connected(&server).await;
-        let ids = r#""marketIds":["mkt_us-rate-cut"]"#;
-        let ask = format!(
-            r#"{{"type":"subscribe","channel":"orderbook",{ids},"currency":"{currency}"}}"#
-        );
-        client.send(&ask).await;
-        assert_eq!(json(&client.text().await)["room"], room);
-        let frame = client.text().await;
-        let yes = json(frame.lines().next().unwrap());
+    for (currency, room) in [("USD", ROOM), ("NGN", "orderbook:mkt_us-rate-cut:NGN")] {
+        let mut client = connected(&server, MARKETS).await;
+        let channel = format!(r#"{RATE_CUT},"currency":"{currency}""#);
+        subscribe(&mut client, &channel, &[room]).await;
+        let yes = &lines(&mut client).await[0];
         books.insert(yes["data"]["orderbook"]["bids"].to_string());
     }
     assert_eq!(books.len(), 2);
@@ -127,25 +96,17 @@ async fn each_currency_has_own_room() {
 #[tokio::test]
 async fn unsubscribing_ends_books() {
     let server = Server::bayse(quick()).await.unwrap();
-    let mut client = connected(&server).await;
-    client.send(&subscribe(&["mkt_us-rate-cut"])).await;
-    assert_eq!(json(&client.text().await)["type"], "subscribed");
-    assert!(client.text().await.starts_with(UPDATE));
-    client
-        .send(r#"{"type":"unsubscribe","room":"orderbook:mkt_us-rate-cut"}"#)
-        .await;
-    let left = client.text_past(UPDATE).await;
-    assert!(
-        left.starts_with(concat!(
-            r#"{"type":"unsubscribed","room":"orderbook:mkt_us-rate-cut","#,
-            r#""message":"Unsubscribed from: orderbook:mkt_us-rate-cut","timestamp":"#
-        )),
-        "{left}"
-    );
+    let mut client = connected(&server, MARKETS).await;
+    subscribe(&mut client, RATE_CUT, &[ROOM]).await;
+    let update = r#"{"type":"orderbook_update""#;
+    assert!(client.text().await.starts_with(update));
+    let request = format!(r#"{{"type":"unsubscribe","room":"{ROOM}"}}"#);
+    client.send(&request).await;
+    let text = client.text_past(update).await;
+    let prefix = confirmation("unsubscribed", "Unsubscribed from", ROOM);
+    assert!(text.starts_with(&prefix), "{text}");
     tokio::time::sleep(Duration::from_millis(30)).await;
-    client.send(r#"{"type":"ping"}"#).await;
-    let pong = client.text().await;
-    assert!(pong.starts_with(r#"{"type":"pong","timestamp":"#), "{pong}");
+    ping(&mut client, "").await;
 }
 
 #[tokio::test]
@@ -156,9 +117,9 @@ async fn pings_close_silent_client() {
         ..quick()
     };
     let server = Server::bayse(config).await.unwrap();
-    let mut client = connected(&server).await;
+    let mut client = connected(&server, MARKETS).await;
     for _ in 0..6 {
-        assert_eq!(client.see().await, Seen::Ping);
+        assert_eq!(client.receive().await, Received::Ping);
         client.send_frame(true, OpCode::Pong, b"").await;
     }
     assert_eq!(client.close_code().await, 1008);
@@ -173,21 +134,24 @@ async fn unknown_paths_return_404() {
     }
 }
 
-/// The books of the first room came once more.
+/// A second subscription must not repeat the books of the first one.
 #[test]
 fn new_room_repeats_no_books() {
     let now = Timestamps::default();
     let mut exchange = Exchange::new(Config::default(), now).unwrap();
     let from = Ipv4Addr::LOCALHOST.into();
     let mut session = exchange.upgrade(MARKETS, from, now).unwrap();
-    for market in ["mkt_us-rate-cut", "mkt_btc-above-1m"] {
+    for channel in [RATE_CUT, r#""orderbook","marketIds":["mkt_btc-above-1m"]"#] {
         while session.outgoing().is_some() {}
-        session.text(&subscribe(&[market]), now);
+        session.text(
+            &format!(r#"{{"type":"subscribe","channel":{channel}}}"#),
+            now,
+        );
     }
-    let mut told = String::new();
+    let mut sent = String::new();
     while let Some(Outgoing::Text(text)) = session.outgoing() {
-        told += &text;
+        sent += &text;
     }
-    assert_eq!(told.matches("orderbook_update").count(), 2, "{told}");
-    assert!(!told.contains("mkt_us-rate-cut"), "{told}");
+    assert_eq!(sent.matches("orderbook_update").count(), 2, "{sent}");
+    assert!(!sent.contains("mkt_us-rate-cut"), "{sent}");
 }

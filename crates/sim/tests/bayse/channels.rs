@@ -1,4 +1,4 @@
-//! Every channel: its rooms, what comes in them, and that it ends.
+//! Every channel: its confirmations, messages and end.
 
 use std::time::Duration;
 
@@ -6,130 +6,125 @@ use serde_json::Value;
 use ticklot_sim::Server;
 use ticklot_sim::bayse::{Config, Event, Listing};
 
-use crate::common::{Client, json};
-use crate::{AUTH, MARKETS, REALTIME, USER, connected, quick};
+use crate::common::json;
+use crate::{
+    AUTH, MARKETS, REALTIME, USER, confirmation, connected, lines, ping, quick, subscribe,
+};
 
-/// A channel as a client meets it.
-struct Channel {
-    endpoint: &'static str,
-    /// The fields of the subscription, but for its type.
-    ask: String,
-    rooms: &'static [&'static str],
-    /// What the types of its messages begin or end with.
-    tells: fn(&str) -> bool,
-    /// What every message needs besides.
-    auth: &'static str,
+const PRICES: &str = r#""prices","eventId":"evt_us-rate-cut""#;
+const ACTIVITY: &str = r#""activity","eventId":"evt_us-rate-cut""#;
+
+/// A subscription to a channel.
+struct Channel<'a> {
+    endpoint: &'a str,
+    /// The channel and the other fields of the request.
+    fields: &'a str,
+    rooms: &'a [&'a str],
+    /// The types of its messages.
+    kinds: &'a [&'a str],
 }
 
-impl Channel {
-    /// On `/ws/v1/markets`, with one room.
-    fn public(ask: &str, room: &'static [&'static str], tells: fn(&str) -> bool) -> Self {
-        Self {
-            endpoint: MARKETS,
-            ask: ask.to_owned(),
-            rooms: room,
-            tells,
-            auth: "",
+impl Channel<'_> {
+    fn check(&self, message: &Value) {
+        let kind = message["type"].as_str().unwrap();
+        assert!(self.kinds.contains(&kind), "{message}");
+        assert!(message["timestamp"].as_u64().unwrap() > 1_700_000_000_000);
+    }
+
+    /// Subscribes, receives three frames, unsubscribes, and checks that no further message arrives.
+    async fn run(&self, server: &Server) {
+        let mut client = connected(server, self.endpoint).await;
+        let auth = match self.endpoint {
+            USER => format!(",{AUTH}"),
+            _ => String::new(),
+        };
+        let fields = format!("{}{auth}", self.fields);
+        subscribe(&mut client, &fields, self.rooms).await;
+        for _ in 0..3 {
+            lines(&mut client)
+                .await
+                .iter()
+                .for_each(|it| self.check(it));
         }
-    }
-}
-
-fn is_activity(kind: &str) -> bool {
-    matches!(kind, "buy_order" | "sell_order")
-}
-
-/// The messages of one frame.
-async fn lines(client: &mut Client) -> Vec<Value> {
-    client.text().await.lines().map(json).collect()
-}
-
-async fn walk_through(server: &Server, channel: &Channel) {
-    let mut client = connected(server, channel.endpoint).await;
-    let ask = &channel.ask;
-    client
-        .send(&format!(r#"{{"type":"subscribe",{ask}}}"#))
-        .await;
-    for room in channel.rooms {
-        let answer = client.text().await;
-        let begin = format!(
-            r#"{{"type":"subscribed","room":"{room}","message":"Subscribed to: {room}","timestamp":"#
-        );
-        assert!(answer.starts_with(&begin), "{answer}");
-    }
-    for _ in 0..3 {
-        for message in lines(&mut client).await {
-            let kind = message["type"].as_str().unwrap();
-            assert!((channel.tells)(kind), "{message}");
-            assert!(message["timestamp"].as_u64().unwrap() > 1_700_000_000_000);
+        for room in self.rooms {
+            let request = format!(r#"{{"type":"unsubscribe","room":"{room}"{auth}}}"#);
+            client.send(&request).await;
+            let prefix = confirmation("unsubscribed", "Unsubscribed from", room);
+            let mut frame = client.text().await;
+            while !frame.starts_with(&prefix) {
+                frame.lines().for_each(|line| self.check(&json(line)));
+                frame = client.text().await;
+            }
         }
-    }
-    for room in channel.rooms {
-        leave(&mut client, room, channel).await;
-    }
-    // Time enough for what would come if it did not end.
-    tokio::time::sleep(Duration::from_millis(40)).await;
-    let auth = channel.auth;
-    client.send(&format!(r#"{{"type":"ping"{auth}}}"#)).await;
-    let pong = client.text().await;
-    assert!(pong.starts_with(r#"{"type":"pong","timestamp":"#), "{pong}");
-}
-
-async fn leave(client: &mut Client, room: &str, channel: &Channel) {
-    let auth = channel.auth;
-    client
-        .send(&format!(
-            r#"{{"type":"unsubscribe","room":"{room}"{auth}}}"#
-        ))
-        .await;
-    let begin = format!(
-        r#"{{"type":"unsubscribed","room":"{room}","message":"Unsubscribed from: {room}","timestamp":"#
-    );
-    loop {
-        let frame = client.text().await;
-        if frame.starts_with(&begin) {
-            return;
-        }
-        assert!((channel.tells)(
-            json(frame.lines().next().unwrap())["type"]
-                .as_str()
-                .unwrap()
-        ));
+        // Several steps, whose updates would arrive here.
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        ping(&mut client, &auth).await;
     }
 }
 
 #[tokio::test]
-async fn activity_of_event_and_market() {
+async fn every_channel_starts_and_ends() {
+    let markets = r#""marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"]"#;
+    let market_activity = format!(r#"{ACTIVITY},"marketId":"mkt_us-rate-cut""#);
+    let trades = r#""user_trades","userId":"usr_ben""#;
+    let books = format!(r#""orderbook",{markets}"#);
+    let orders = format!(r#""orders",{markets}"#);
+    let assets = r#""asset_prices","symbols":["ETHUSDT","USDNGN"]"#;
     let server = Server::bayse(quick()).await.unwrap();
-    for (ask, room) in [
+    let fills = ["buy_order", "sell_order"];
+    let table: [(_, &str, &[&str], &[&str]); 7] = [
+        (MARKETS, ACTIVITY, &["activity:evt_us-rate-cut"], &fills),
         (
-            r#""channel":"activity","eventId":"evt_us-rate-cut""#,
-            &["activity:evt_us-rate-cut"],
-        ),
-        (
-            r#""channel":"activity","eventId":"evt_us-rate-cut","marketId":"mkt_us-rate-cut""#,
+            MARKETS,
+            &market_activity,
             &["activity:evt_us-rate-cut:mkt_us-rate-cut"],
+            &fills,
         ),
-    ] {
-        walk_through(&server, &Channel::public(ask, room, is_activity)).await;
+        (
+            MARKETS,
+            PRICES,
+            &["prices:evt_us-rate-cut"],
+            &["price_update"],
+        ),
+        (MARKETS, trades, &["user_trades:usr_ben"], &fills),
+        (
+            MARKETS,
+            &books,
+            &["orderbook:mkt_us-rate-cut", "orderbook:mkt_btc-above-1m"],
+            &["orderbook_update"],
+        ),
+        (
+            REALTIME,
+            assets,
+            &["asset_prices:ETHUSDT", "asset_prices:USDNGN"],
+            &["asset_price"],
+        ),
+        (
+            USER,
+            &orders,
+            &[
+                "orders:usr_demo:mkt_us-rate-cut",
+                "orders:usr_demo:mkt_btc-above-1m",
+            ],
+            &["order_updated"],
+        ),
+    ];
+    for (endpoint, fields, rooms, kinds) in table {
+        let channel = Channel {
+            endpoint,
+            fields,
+            rooms,
+            kinds,
+        };
+        channel.run(&server).await;
     }
-}
-
-#[tokio::test]
-async fn event_prices_reach_subscriber() {
-    let server = Server::bayse(quick()).await.unwrap();
-    let ask = r#""channel":"prices","eventId":"evt_us-rate-cut""#;
-    let channel = Channel::public(ask, &["prices:evt_us-rate-cut"], |it| it == "price_update");
-    walk_through(&server, &channel).await;
 }
 
 #[tokio::test]
 async fn prices_follow_changes() {
     let server = Server::bayse(quick()).await.unwrap();
     let mut client = connected(&server, MARKETS).await;
-    client
-        .send(r#"{"type":"subscribe","channel":"prices","eventId":"evt_us-rate-cut"}"#)
-        .await;
-    client.text().await;
+    subscribe(&mut client, PRICES, &["prices:evt_us-rate-cut"]).await;
     let mut last = Value::Null;
     for _ in 0..20 {
         let prices = json(&client.text().await)["data"]["markets"].clone();
@@ -138,109 +133,57 @@ async fn prices_follow_changes() {
     }
 }
 
-#[tokio::test]
-async fn user_trades_reach_subscriber() {
-    let server = Server::bayse(quick()).await.unwrap();
-    let ask = r#""channel":"user_trades","userId":"usr_ben""#;
-    let channel = Channel::public(ask, &["user_trades:usr_ben"], is_activity);
-    walk_through(&server, &channel).await;
-}
-
-#[tokio::test]
-async fn market_books_reach_subscriber() {
-    let server = Server::bayse(quick()).await.unwrap();
-    let ask = r#""channel":"orderbook","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"]"#;
-    let rooms = &["orderbook:mkt_us-rate-cut", "orderbook:mkt_btc-above-1m"];
-    let channel = Channel::public(ask, rooms, |it| it == "orderbook_update");
-    walk_through(&server, &channel).await;
-}
-
-#[tokio::test]
-async fn asset_prices_reach_subscriber() {
-    let server = Server::bayse(quick()).await.unwrap();
-    let channel = Channel {
-        endpoint: REALTIME,
-        ask: r#""channel":"asset_prices","symbols":["ETHUSDT","USDNGN"]"#.to_owned(),
-        rooms: &["asset_prices:ETHUSDT", "asset_prices:USDNGN"],
-        tells: |it| it == "asset_price",
-        auth: "",
-    };
-    walk_through(&server, &channel).await;
-}
-
-#[tokio::test]
-async fn own_orders_reach_owner() {
-    let server = Server::bayse(quick()).await.unwrap();
-    let channel = Channel {
-        endpoint: USER,
-        ask: format!(
-            r#""channel":"orders","marketIds":["mkt_us-rate-cut","mkt_btc-above-1m"],{AUTH}"#
-        ),
-        rooms: &[
-            "orders:usr_demo:mkt_us-rate-cut",
-            "orders:usr_demo:mkt_btc-above-1m",
-        ],
-        tells: |it| it == "order_updated",
-        auth: r#","auth":{"apiKey":"pk_demo_ticklot"}"#,
-    };
-    walk_through(&server, &channel).await;
-}
-
-/// With batching, a step is a frame; without, each message is.
+/// With batching, each step is a frame. Without it, each message is.
 #[tokio::test]
 async fn batching_combines_step_messages() {
     for batch in [true, false] {
         let server = Server::bayse(Config { batch, ..quick() }).await.unwrap();
         let mut client = connected(&server, MARKETS).await;
-        for ask in [
-            r#""channel":"orderbook","marketIds":["mkt_us-rate-cut"]"#,
-            r#""channel":"activity","eventId":"evt_us-rate-cut""#,
-        ] {
-            client
-                .send(&format!(r#"{{"type":"subscribe",{ask}}}"#))
-                .await;
-        }
+        subscribe(
+            &mut client,
+            r#""orderbook","marketIds":["mkt_us-rate-cut"]"#,
+            &[],
+        )
+        .await;
+        subscribe(&mut client, ACTIVITY, &[]).await;
         let (mut longest, mut fills) = (0, 0);
         while fills < 10 {
             let lines = lines(&mut client).await;
             longest = longest.max(lines.len());
-            let kinds = lines.iter().map(|it| it["type"].as_str().unwrap());
-            fills += kinds.filter(|kind| is_activity(kind)).count();
+            let is_fill = |it: &&Value| it["type"] == "buy_order" || it["type"] == "sell_order";
+            fills += lines.iter().filter(is_fill).count();
         }
         assert_eq!(longest > 3, batch, "{longest}");
         assert_eq!(longest == 1, !batch, "{longest}");
     }
 }
 
-/// An event of two markets tells the prices of both; its activity is that of both, or of one.
+/// An event with two markets sends the prices of both, and the activity of both or of one.
 #[tokio::test]
 async fn event_prices_list_every_market() {
+    let markets = ["mkt_us-rate-cut", "mkt_btc-above-1m"].map(str::to_owned);
     let config = Config {
         events: vec![Event {
-            markets: ["mkt_us-rate-cut", "mkt_btc-above-1m"]
-                .map(str::to_owned)
-                .into(),
+            markets: markets.into(),
             ..Event::rate_cut()
         }],
         ..quick()
     };
     let server = Server::bayse(config).await.unwrap();
     let mut client = connected(&server, MARKETS).await;
-    client
-        .send(r#"{"type":"subscribe","channel":"prices","eventId":"evt_us-rate-cut"}"#)
-        .await;
-    client.text().await;
+    subscribe(&mut client, PRICES, &["prices:evt_us-rate-cut"]).await;
     let prices = json(&client.text().await);
     let markets = prices["data"]["markets"].as_array().unwrap();
     assert_eq!(markets[0]["id"], "mkt_us-rate-cut");
     assert_eq!(markets[1]["id"], "mkt_btc-above-1m");
-    let long_shot =
-        r#""channel":"activity","eventId":"evt_us-rate-cut","marketId":"mkt_btc-above-1m""#;
+    let long_shot = format!(r#"{ACTIVITY},"marketId":"mkt_btc-above-1m""#);
     let mut other = connected(&server, MARKETS).await;
-    other
-        .send(&format!(r#"{{"type":"subscribe",{long_shot}}}"#))
-        .await;
-    other.text().await;
+    subscribe(
+        &mut other,
+        &long_shot,
+        &["activity:evt_us-rate-cut:mkt_btc-above-1m"],
+    )
+    .await;
     for _ in 0..10 {
         for fill in lines(&mut other).await {
             assert_eq!(fill["data"]["market"]["id"], "mkt_btc-above-1m");
@@ -249,19 +192,14 @@ async fn event_prices_list_every_market() {
     }
 }
 
-/// A default server makes ten steps a second, and the demo user has something filled in about
-/// four of them.
+/// At ten steps per second, the demo user receives about four fills per second.
 #[tokio::test]
 async fn demo_user_trades_often() {
     let server = Server::bayse(quick()).await.unwrap();
     let market = server.bayse_market().unwrap();
     let mut client = connected(&server, USER).await;
-    client
-        .send(&format!(
-            r#"{{"type":"subscribe","channel":"orders","marketIds":["mkt_us-rate-cut"],{AUTH}}}"#
-        ))
-        .await;
-    client.text().await;
+    let orders = format!(r#""orders","marketIds":["mkt_us-rate-cut"],{AUTH}"#);
+    subscribe(&mut client, &orders, &["orders:usr_demo:mkt_us-rate-cut"]).await;
     let from = market.step();
     for _ in 0..20 {
         client.text().await;
@@ -269,7 +207,7 @@ async fn demo_user_trades_often() {
     assert!(market.step() - from < 120, "{} steps", market.step() - from);
 }
 
-/// A server without events of its own makes one for each market.
+/// Each market without an event gets one.
 #[tokio::test]
 async fn unlisted_market_gets_own_event() {
     let config = Config {
@@ -278,7 +216,11 @@ async fn unlisted_market_gets_own_event() {
         ..quick()
     };
     let server = Server::bayse(config).await.unwrap();
-    let ask = r#""channel":"prices","eventId":"evt_rain""#;
-    let channel = Channel::public(ask, &["prices:evt_rain"], |it| it == "price_update");
-    walk_through(&server, &channel).await;
+    let channel = Channel {
+        endpoint: MARKETS,
+        fields: r#""prices","eventId":"evt_rain""#,
+        rooms: &["prices:evt_rain"],
+        kinds: &["price_update"],
+    };
+    channel.run(&server).await;
 }

@@ -1,4 +1,4 @@
-//! How much a client may ask for, and how slow it may be.
+//! Rate limits, and slow clients.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use ticklot_sim::bayse::{Config, Event, Listing};
 use ticklot_sim::{Rate, Server};
 use tokio::time::sleep;
 
-use crate::common::{Client, Seen, json, upgrade};
-use crate::{MARKETS, REALTIME, USER, connected, quick, refused};
+use crate::common::{Client, json, upgrade, wait_until};
+use crate::{MARKETS, REALTIME, USER, connected, ping, quick, rejected};
 
 const TOO_MANY: &str = "rate limit exceeded: too many messages";
 
@@ -24,7 +24,7 @@ fn default_limits_match_documentation() {
     assert_eq!(config.pong_timeout, Duration::from_secs(60));
 }
 
-/// Half a second instead of one, so that the test is over sooner; long enough for eleven messages
+/// The limit applies per half second instead of per second, for a faster test. This is enough time for eleven messages
 /// on a busy machine.
 #[tokio::test]
 async fn eleventh_message_exceeds_rate_limit() {
@@ -35,21 +35,20 @@ async fn eleventh_message_exceeds_rate_limit() {
     };
     let server = Server::bayse(config).await.unwrap();
     let mut client = connected(&server, REALTIME).await;
-    // Whatever it is, it counts.
+    // Invalid messages count too.
     for message in [r#"{"type":"ping"}"#, "{"].into_iter().cycle().take(10) {
         client.send(message).await;
-        let answer = json(&client.text().await);
-        assert_ne!(answer["data"]["message"], TOO_MANY);
+        let reply = json(&client.text().await);
+        assert_ne!(reply["data"]["message"], TOO_MANY);
     }
     for _ in 0..2 {
-        refused(&mut client, r#"{"type":"ping"}"#, TOO_MANY).await;
+        rejected(&mut client, r#"{"type":"ping"}"#, TOO_MANY).await;
     }
-    // Each connection has a limit of its own.
+    // Each connection has a separate limit.
     let mut other = connected(&server, MARKETS).await;
-    refused(&mut other, "{", "Invalid message format").await;
+    rejected(&mut other, "{", "Invalid message format").await;
     sleep(per).await;
-    client.send(r#"{"type":"ping"}"#).await;
-    assert_eq!(json(&client.text().await)["type"], "pong");
+    ping(&mut client, "").await;
 }
 
 #[tokio::test]
@@ -60,7 +59,7 @@ async fn excess_upgrades_get_retry_after() {
         ..quick()
     };
     let server = Server::bayse(config).await.unwrap();
-    // What is no upgrade does not count.
+    // Rejected requests do not count.
     for _ in 0..5 {
         let (head, _) = upgrade(server.addr(), "/ws/v1/nothing").await;
         assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
@@ -76,7 +75,7 @@ async fn excess_upgrades_get_retry_after() {
     connected(&server, MARKETS).await;
 }
 
-/// An event with so many fills that sockets are full at once.
+/// A configuration with many markets in one event, whose fills fill the socket buffers quickly.
 fn flood(backlog: usize) -> Config {
     let markets: Vec<_> = (0..30)
         .map(|n| Listing::new(&format!("m{n}"), Ticks(50)))
@@ -95,18 +94,15 @@ fn flood(backlog: usize) -> Config {
     }
 }
 
-/// Subscribes, and reads nothing until the server cannot write any more, for a few steps. Then
-/// everything stands still.
-async fn stall(server: &Server, ask: &str) -> Client {
+/// Subscribes, and reads nothing until the server's writes have blocked for several steps. Then pauses the markets.
+async fn stall(server: &Server, request: &str) -> Client {
     let mut client = connected(server, MARKETS).await;
-    client.send(ask).await;
+    client.send(request).await;
     let market = server.bayse_market().unwrap();
     loop {
         let (frames, step) = (server.connections().frames, market.step());
-        while market.step() < step + 20 {
-            sleep(Duration::from_millis(1)).await;
-        }
-        // Past the greeting and the confirmation, and nothing more for many steps.
+        wait_until(|| market.step() >= step + 20).await;
+        // The greeting and the confirmation were written, but nothing else for many steps.
         if frames >= 2 && server.connections().frames == frames {
             break;
         }
@@ -118,26 +114,19 @@ async fn stall(server: &Server, ask: &str) -> Client {
 #[tokio::test]
 async fn closes_client_that_misses_fills() {
     let server = Server::bayse(flood(4)).await.unwrap();
-    let ask = r#"{"type":"subscribe","channel":"activity","eventId":"evt_flood"}"#;
-    let mut client = stall(&server, ask).await;
+    let request = r#"{"type":"subscribe","channel":"activity","eventId":"evt_flood"}"#;
+    let mut client = stall(&server, request).await;
     assert_eq!(client.close_code().await, 1008);
 }
 
-/// One that only looks at books loses some of them, and nothing else.
+/// A slow client without subscriptions to fills stays connected.
 #[tokio::test]
 async fn slow_client_skips_old_books() {
     let server = Server::bayse(flood(4)).await.unwrap();
     let ids: Vec<_> = (0..10).map(|n| format!("\"mkt_m{n}\"")).collect();
     let ids = ids.join(",");
-    let ask = format!(r#"{{"type":"subscribe","channel":"orderbook","marketIds":[{ids}]}}"#);
-    let mut client = stall(&server, &ask).await;
+    let request = format!(r#"{{"type":"subscribe","channel":"orderbook","marketIds":[{ids}]}}"#);
+    let mut client = stall(&server, &request).await;
     client.send(r#"{"type":"ping"}"#).await;
-    loop {
-        let Seen::Text(frame) = client.see().await else {
-            panic!("still open");
-        };
-        if frame.starts_with(br#"{"type":"pong""#) {
-            return;
-        }
-    }
+    while !client.text().await.starts_with(r#"{"type":"pong""#) {}
 }

@@ -1,97 +1,63 @@
-//! The order books for one who asks once.
-
-use std::time::Duration;
+//! The REST endpoint of order books.
 
 use serde_json::Value;
 use ticklot_sim::Server;
-use ticklot_sim::bayse::Config;
-use tokio::io::AsyncReadExt;
 
-use crate::common::{json, request_raw};
-use crate::{MARKETS, connected, quick};
+use crate::common::{json, request, wait_until};
+use crate::{MARKETS, connected, lines, slow, subscribe};
 
 /// The status and the document.
-async fn get(server: &Server, target: &str) -> (String, Value) {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
-    let (head, mut stream) = request_raw(server.addr(), request.as_bytes()).await;
-    let head = head.to_ascii_lowercase();
-    assert!(
-        head.contains("\r\ncontent-type: application/json\r\n"),
-        "{head}"
-    );
-    let length = head.split("content-length: ").nth(1).unwrap();
-    let length = length.split("\r\n").next().unwrap().parse().unwrap();
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.unwrap();
-    let status = head[9..12].to_owned();
-    (status, json(&String::from_utf8(body).unwrap()))
+async fn get(server: &Server, query: &str) -> (u16, Value) {
+    let target = format!("/v1/pm/books{query}");
+    let (status, content_type, body) = request(server.addr(), "GET", &target, "").await;
+    assert_eq!(content_type, "application/json");
+    (status, json(&body))
 }
 
-/// A server whose markets stand still.
-async fn still() -> Server {
-    let config = Config {
-        update_every: Duration::from_secs(3_600),
-        ..quick()
-    };
-    let server = Server::bayse(config).await.unwrap();
+/// A server whose markets have made one step.
+async fn server() -> Server {
+    let server = Server::bayse(slow()).await.unwrap();
     let market = server.bayse_market().unwrap();
-    // The first step is made at once.
-    while market.step() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    wait_until(|| market.step() > 0).await;
     server
 }
 
 #[tokio::test]
 async fn rest_books_match_channel() {
-    let server = still().await;
+    let server = server().await;
     let mut client = connected(&server, MARKETS).await;
-    client
-        .send(r#"{"type":"subscribe","channel":"orderbook","marketIds":["mkt_us-rate-cut"],"currency":"NGN"}"#)
-        .await;
-    client.text().await;
-    let frame = client.text().await;
-    let pushed: Vec<_> = frame
-        .lines()
-        .map(|line| json(line)["data"]["orderbook"].clone())
-        .collect();
+    let channel = r#""orderbook","marketIds":["mkt_us-rate-cut"],"currency":"NGN""#;
+    subscribe(&mut client, channel, &["orderbook:mkt_us-rate-cut:NGN"]).await;
+    let lines = lines(&mut client).await;
+    let books = lines.iter().map(|it| it["data"]["orderbook"].clone());
+    let books = Value::Array(books.collect());
     for brackets in ["[]", "%5B%5D", "%5b%5d"] {
+        let id = format!("outcomeId{brackets}");
         let (yes, no) = ("out_us-rate-cut-yes", "out_us-rate-cut-no");
-        let target = format!(
-            "/v1/pm/books?outcomeId{brackets}={yes}&outcomeId{brackets}=out_x&outcomeId{brackets}={no}&depth=20&currency=NGN"
-        );
-        let (status, books) = get(&server, &target).await;
-        assert_eq!(status, "200");
-        assert_eq!(books.as_array().unwrap(), &pushed);
+        let query = format!("?{id}={yes}&{id}=out_x&{id}={no}&depth=20&currency=NGN");
+        assert_eq!(get(&server, &query).await, (200, books.clone()));
     }
 }
 
 #[tokio::test]
 async fn default_depth_is_ten() {
-    let server = still().await;
-    let deep = "/v1/pm/books?outcomeId[]=out_us-rate-cut-yes";
-    for (target, depth) in [(deep.to_owned(), 10), (format!("{deep}&depth=2"), 2)] {
-        let (_, books) = get(&server, &target).await;
-        assert_eq!(books[0]["bids"].as_array().unwrap().len(), depth);
+    let server = server().await;
+    for (depth, levels) in [("", 10), ("&depth=2", 2)] {
+        let query = format!("?outcomeId[]=out_us-rate-cut-yes{depth}");
+        let (_, books) = get(&server, &query).await;
+        assert_eq!(books[0]["bids"].as_array().unwrap().len(), levels);
     }
 }
 
 #[tokio::test]
 async fn unknown_outcomes_are_left_out() {
-    let server = still().await;
-    let empty = Value::Array(Vec::new());
+    let server = server().await;
     for query in ["", "?outcomeId[]=out_x", "?currency=USD"] {
-        let answer = get(&server, &format!("/v1/pm/books{query}")).await;
-        assert_eq!(answer, ("200".to_owned(), empty.clone()), "{query}");
+        assert_eq!(get(&server, query).await, (200, json("[]")), "{query}");
     }
-    for (query, why) in [
-        ("depth=0", "Invalid depth"),
-        (
-            "currency=EUR",
-            "Unsupported currency. Supported currencies are USD and NGN",
-        ),
-    ] {
-        let (status, answer) = get(&server, &format!("/v1/pm/books?{query}")).await;
-        assert_eq!((status.as_str(), &answer["message"]), ("400", &why.into()));
+    let currency = "Unsupported currency. Supported currencies are USD and NGN";
+    for (query, why) in [("?depth=0", "Invalid depth"), ("?currency=EUR", currency)] {
+        let (status, reply) = get(&server, query).await;
+        assert_eq!((status, &reply["message"]), (400, &why.into()));
     }
 }

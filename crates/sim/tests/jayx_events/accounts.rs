@@ -1,4 +1,4 @@
-//! Orders and balances: what is told of one agrees with what is told of the other.
+//! Orders and balances, which must agree.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,39 @@ use ticklot_book::Scale;
 use ticklot_sim::Server;
 use ticklot_sim::jayx::PlainForm;
 
-use crate::{BOOK, KEY, ORDERS, POSITIONS, Talk, quick};
+use crate::{BOOK, EventClient, KEY, ORDERS, POSITIONS, quick};
 
-/// A decimal text in units of 10^-8, exactly.
+/// Parses a decimal text exactly, in units of 10^-8.
 fn units(text: &Value) -> i128 {
-    let scale = Scale::new(8, 8).unwrap();
-    scale
-        .ticks(text.as_str().unwrap().as_bytes())
-        .unwrap()
-        .0
-        .into()
+    let text = text.as_str().unwrap().as_bytes();
+    Scale::new(8, 8).unwrap().ticks(text).unwrap().0.into()
 }
 
 fn int(value: &Value, key: &str) -> i128 {
-    value[key]
-        .as_i64()
-        .unwrap_or_else(|| panic!("{key} of {value}"))
-        .into()
+    let int = value[key].as_i64();
+    int.unwrap_or_else(|| panic!("{key} of {value}")).into()
 }
 
-/// What a client makes of the messages.
+/// The state of a client.
 #[derive(Default)]
 struct Replica {
-    /// Every order that was ever told, as it was last.
+    /// The last state of every order.
     orders: BTreeMap<i128, Value>,
-    /// The ids of those that are open.
+    /// The ids of open orders.
     open: Vec<i128>,
-    /// Balance and available of BTC and USDT.
+    /// The balance and available amount of BTC and USDT, in units of 10^-8.
     balances: [[i128; 2]; 2],
 }
 
 impl Replica {
+    fn apply(&mut self, event: &str, payload: &Value) {
+        match event {
+            "openorders" => self.orders(payload),
+            "positions" => self.balances(payload),
+            other => panic!("{other}"),
+        }
+    }
+
     fn orders(&mut self, payload: &Value) {
         for order in payload["modify"].as_array().unwrap() {
             let id = self.order(order, &["NEW", "PARTIALLY_FILLED"]);
@@ -53,17 +55,13 @@ impl Replica {
     }
 
     fn order(&mut self, order: &Value, states: &[&str]) -> i128 {
-        assert!(
-            states.contains(&order["state"].as_str().unwrap()),
-            "{order}"
-        );
+        let state = order["state"].as_str().unwrap();
+        assert!(states.contains(&state), "{order}");
         assert_eq!(order["symbol"], "BTCUSDT");
         let (exec, cost) = (int(order, "exec"), int(order, "cost"));
-        assert_eq!(
-            exec > 0,
-            order["lastLots"].is_i64() && order["lastTicks"].is_i64()
-        );
-        assert_eq!(exec == 0, order["lastLots"].is_null() && cost == 0);
+        let (lots, ticks) = (&order["lastLots"], &order["lastTicks"]);
+        assert_eq!(exec > 0, lots.is_i64() && ticks.is_i64());
+        assert_eq!(exec == 0, lots.is_null() && cost == 0);
         assert!(units(&order["quantity"]) >= exec * 100);
         if order["type"] == "LIMIT" {
             let (paid, limit) = (cost, units(&order["price"]) / 1_000_000 * exec);
@@ -84,7 +82,7 @@ impl Replica {
         }
     }
 
-    /// What the fills of all orders have changed, of BTC and USDT, in units of 10^-8.
+    /// The change of BTC and USDT by all fills, in units of 10^-8.
     fn effect(&self) -> [i128; 2] {
         self.orders.values().fold([0, 0], |[btc, usdt], order| {
             let sign = if order["side"] == "BUY" { 1 } else { -1 };
@@ -95,8 +93,8 @@ impl Replica {
         })
     }
 
-    /// What the open orders hold back, of BTC and USDT.
-    fn held(&self) -> [i128; 2] {
+    /// The amounts of BTC and USDT that open orders reserve.
+    fn reserved(&self) -> [i128; 2] {
         let open = self.open.iter().map(|id| &self.orders[id]);
         open.fold([0, 0], |[btc, usdt], order| {
             let resd = int(order, "resd");
@@ -108,92 +106,83 @@ impl Replica {
         })
     }
 
-    /// What there was before the orders that are known.
-    fn start(&self) -> [i128; 2] {
+    /// The balances before all known orders.
+    fn initial(&self) -> [i128; 2] {
         let ([btc, usdt], effect) = (self.balances, self.effect());
         [btc[0] - effect[0], usdt[0] - effect[1]]
     }
 }
 
-/// Of each step, orders come before balances: both agree whenever balances have come.
+/// The orders of a step precede the balances, so that both agree after each balances message.
 #[tokio::test]
 async fn fills_orders_and_balances_agree() {
     let server = Server::jayx(quick()).await.unwrap();
     let market = server.jayx_market().unwrap();
-    let mut talk = Talk::connect(&server, Some(PlainForm::Bare)).await;
+    let mut client = EventClient::connect(&server, Some(PlainForm::Bare)).await;
     market.pause();
-    talk.ask("openorders", ORDERS).await;
-    talk.ask("positions", POSITIONS).await;
+    client.subscribe("openorders", ORDERS).await;
+    client.subscribe("positions", POSITIONS).await;
     let mut replica = Replica::default();
-    replica.orders(&talk.next_of("openorders").await);
-    replica.balances(&talk.next_of("positions").await);
-    let start = replica.start();
+    replica.orders(&client.next_of("openorders").await);
+    replica.balances(&client.next_of("positions").await);
+    let initial = replica.initial();
     market.resume();
     let (mut steps, mut most) = (0, 0);
     while steps < 150 {
-        let (event, payload) = talk.next().await;
+        let (event, payload) = client.next().await;
         if event == "openorders" {
             replica.orders(&payload);
             continue;
         }
         replica.balances(&payload);
-        assert_eq!(replica.start(), start, "after {steps} steps");
-        let held = replica.balances.map(|it| it[0] - it[1]);
-        assert_eq!(held, replica.held(), "after {steps} steps");
+        assert_eq!(replica.initial(), initial, "after {steps} steps");
+        let reserved = replica.balances.map(|it| it[0] - it[1]);
+        assert_eq!(reserved, replica.reserved(), "after {steps} steps");
         most = most.max(replica.open.len());
         steps += 1;
     }
     assert!(most > 2 && replica.orders.len() > 50, "{most} at once");
 }
 
-/// Once everything stands still, what a client believes is what is true.
+/// After a pause, the client's state equals the server's.
 #[tokio::test]
 async fn client_state_reaches_ground_truth() {
     let server = Server::jayx(quick()).await.unwrap();
     let market = server.jayx_market().unwrap();
-    let mut talk = Talk::connect(&server, None).await;
+    let mut client = EventClient::connect(&server, None).await;
     let mut replica = Replica::default();
-    talk.ask("openorders", ORDERS).await;
-    talk.ask("positions", POSITIONS).await;
+    client.subscribe("openorders", ORDERS).await;
+    client.subscribe("positions", POSITIONS).await;
     for _ in 0..100 {
-        hear(&mut replica, talk.next().await);
+        let (event, payload) = client.next().await;
+        replica.apply(&event, &payload);
     }
     market.pause();
-    talk.ask("orderbook", BOOK).await;
+    client.subscribe("orderbook", BOOK).await;
     loop {
-        let (event, payload) = talk.next().await;
+        let (event, payload) = client.next().await;
         if event == "orderbook" {
             let asks = market.book("BTCUSDT").unwrap().asks;
             let best = &payload["orderBook"]["asks"][0];
             assert_eq!(int(best, "ticks"), i128::from(asks[0].ticks.0));
             break;
         }
-        hear(&mut replica, (event, payload));
+        replica.apply(&event, &payload);
     }
     let balances = market.balances(KEY).unwrap();
-    let balances = balances
-        .iter()
-        .map(|it| [it.balance.units, it.available.units]);
+    let balances = balances.iter();
+    let balances = balances.map(|it| [it.balance.units, it.available.units]);
     assert!(balances.eq(replica.balances));
     let orders = market.open_orders(KEY, "BTCUSDT").unwrap();
     let ids: Vec<_> = orders.iter().map(|it| i128::from(it.id)).collect();
     replica.open.sort_unstable();
     assert_eq!(replica.open, ids);
     for order in orders {
-        let told = &replica.orders[&i128::from(order.id)];
-        assert_eq!(told["state"], serde_json::to_value(order.state).unwrap());
-        assert_eq!(int(told, "exec"), i128::from(order.filled.0));
-        assert_eq!(
-            (int(told, "cost"), int(told, "resd")),
-            (order.cost, order.reserved())
-        );
-    }
-}
-
-fn hear(replica: &mut Replica, (event, payload): (String, Value)) {
-    match event.as_str() {
-        "openorders" => replica.orders(&payload),
-        "positions" => replica.balances(&payload),
-        other => panic!("{other}"),
+        let received = &replica.orders[&i128::from(order.id)];
+        let state = serde_json::to_value(order.state).unwrap();
+        assert_eq!(received["state"], state);
+        let numbers = ["exec", "cost", "resd"].map(|key| int(received, key));
+        let expected = [order.filled.0.into(), order.cost, order.reserved()];
+        assert_eq!(numbers, expected);
     }
 }

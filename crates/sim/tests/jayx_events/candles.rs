@@ -1,4 +1,4 @@
-//! Candles against the trades that are sent with the book.
+//! Candles against the trades of the order book.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,14 @@ use serde_json::Value;
 use ticklot_sim::jayx::{Config, Symbol};
 use ticklot_sim::{MarketConfig, Server};
 
-use crate::{BOOK, MINUTES, Talk, quick};
+use crate::common::wait_until;
+use crate::{BOOK, EventClient, MINUTES, quick};
 
-/// Every trade of a test is still in the last book.
+/// The number of trades in a book, more than occur during a test.
 const TRADES: usize = 3_000;
 
-fn remembering() -> Config {
+/// A configuration with two symbols whose books contain all trades.
+fn with_all_trades() -> Config {
     let market = MarketConfig {
         trades: TRADES,
         market_orders: 2,
@@ -28,9 +30,8 @@ fn remembering() -> Config {
 }
 
 fn int(value: &Value, key: &str) -> i64 {
-    value[key]
-        .as_i64()
-        .unwrap_or_else(|| panic!("{key} of {value}"))
+    let int = value[key].as_i64();
+    int.unwrap_or_else(|| panic!("{key} of {value}"))
 }
 
 /// `created`, open, high, low, close, volume and `m`.
@@ -40,7 +41,15 @@ fn numbers(candle: &Value) -> Numbers {
     ["created", "o", "h", "l", "c", "v", "m"].map(|key| int(candle, key))
 }
 
-/// The candles of trades, which come newest first.
+/// The candle of a payload, and whether it is new.
+fn candle(payload: &Value) -> (&Value, bool) {
+    match &payload["add"] {
+        Value::Null => (&payload["modify"], false),
+        candle => (candle, true),
+    }
+}
+
+/// Aggregates trades, newest first, into candles.
 fn of_trades(trades: &[Value], seconds: i64) -> BTreeMap<i64, Numbers> {
     let mut candles = BTreeMap::new();
     for trade in trades.iter().rev() {
@@ -58,117 +67,96 @@ fn of_trades(trades: &[Value], seconds: i64) -> BTreeMap<i64, Numbers> {
     candles
 }
 
-/// After every step, the candles that were told are those of the trades that were told.
+/// After every step, the received candles must match the received trades.
 #[tokio::test]
 async fn candles_match_published_trades() {
-    let server = Server::jayx(remembering()).await.unwrap();
-    let mut talk = Talk::connect(&server, None).await;
-    talk.ask("orderbook", BOOK).await;
-    talk.ask("kline", MINUTES).await;
-    let mut told: BTreeMap<i64, (String, Numbers)> = BTreeMap::new();
+    let server = Server::jayx(with_all_trades()).await.unwrap();
+    let mut client = EventClient::connect(&server, None).await;
+    client.subscribe("orderbook", BOOK).await;
+    client.subscribe("kline", MINUTES).await;
+    let mut candles: BTreeMap<i64, (String, Numbers)> = BTreeMap::new();
     let mut steps = 0;
-    while steps < 120 || told.len() < 4 {
-        let (event, payload) = talk.next().await;
+    while steps < 120 || candles.len() < 4 {
+        let (event, payload) = client.next().await;
         if event == "kline" {
-            tell(&mut told, &payload);
+            record(&mut candles, &payload);
             continue;
         }
         let trades = payload["trades"].as_array().unwrap();
         assert!(trades.len() < TRADES);
-        let made = of_trades(trades, 60);
-        for (created, (_, candle)) in &told {
-            assert_eq!(made.get(created), Some(candle));
+        let expected = of_trades(trades, 60);
+        for (created, (_, candle)) in &candles {
+            assert_eq!(expected.get(created), Some(candle));
         }
-        // None is left out, but those before the subscription.
-        let first = told.keys().next().copied().unwrap_or(i64::MAX);
-        assert_eq!(made.range(first..).count(), told.len());
+        // Only candles before the subscription may be missing.
+        let first = candles.keys().next().copied().unwrap_or(i64::MAX);
+        assert_eq!(expected.range(first..).count(), candles.len());
         steps += 1;
     }
 }
 
-/// Adds a candle, or changes the one that has its id.
-fn tell(told: &mut BTreeMap<i64, (String, Numbers)>, payload: &Value) {
-    let is_new = !payload["add"].is_null();
-    let candle = if is_new {
-        &payload["add"]
-    } else {
-        &payload["modify"]
-    };
+/// Adds a candle, or updates the one with its id.
+fn record(candles: &mut BTreeMap<i64, (String, Numbers)>, payload: &Value) {
+    let (candle, is_new) = candle(payload);
     let (id, numbers) = (candle["_id"].as_str().unwrap().to_owned(), numbers(candle));
     assert_eq!(candle["symbol"], "BTCUSDT");
     assert_eq!(numbers[0] % 60, 0);
-    match told.insert(numbers[0], (id.clone(), numbers)) {
+    match candles.insert(numbers[0], (id.clone(), numbers)) {
         Some((known, _)) => assert!(!is_new && known == id),
-        None => assert!(is_new || told.len() == 1, "only the current one is known"),
+        None => assert!(is_new || candles.len() == 1, "the first one may be known"),
     }
 }
 
 #[tokio::test]
 async fn connection_serves_several_candles() {
-    let server = Server::jayx(remembering()).await.unwrap();
+    let server = Server::jayx(with_all_trades()).await.unwrap();
     let market = server.jayx_market().unwrap();
-    let mut talk = Talk::connect(&server, None).await;
-    let asked = [("BTCUSDT", "1"), ("BTCUSDT", "5"), ("ETHUSDT", "1")];
-    for (symbol, interval) in asked {
+    let mut client = EventClient::connect(&server, None).await;
+    let series = [("BTCUSDT", "1"), ("BTCUSDT", "5"), ("ETHUSDT", "1")];
+    for (symbol, interval) in series {
         let message =
             format!(r#"{{"category":"spot","symbol":"{symbol}","interval":"{interval}"}}"#);
-        talk.ask("kline", &message).await;
+        client.subscribe("kline", &message).await;
     }
-    let mut told: BTreeMap<String, Value> = BTreeMap::new();
+    let mut received: BTreeMap<String, Value> = BTreeMap::new();
     for round in 0.. {
-        let payload = talk.next_of("kline").await;
-        for candle in [&payload["add"], &payload["modify"]] {
-            if let Some(id) = candle["_id"].as_str() {
-                told.insert(id.to_owned(), candle.clone());
-            }
-        }
-        if round == 300 {
-            market.pause();
-            break;
-        }
-    }
-    // The book is told last of all: what comes before it completes the step.
-    talk.ask("orderbook", BOOK).await;
-    loop {
-        let (event, payload) = talk.next().await;
+        let (event, payload) = client.next().await;
         if event == "orderbook" {
             break;
         }
-        let candle = if payload["add"].is_null() {
-            &payload["modify"]
-        } else {
-            &payload["add"]
-        };
-        told.insert(candle["_id"].as_str().unwrap().to_owned(), candle.clone());
+        let (candle, _) = candle(&payload);
+        let id = candle["_id"].as_str().unwrap().to_owned();
+        received.insert(id, candle.clone());
+        if round == 300 {
+            market.pause();
+            // The book is sent last, so that it ends the last step.
+            client.subscribe("orderbook", BOOK).await;
+        }
     }
-    for (symbol, interval) in asked {
+    for (symbol, interval) in series {
         let candles = market.candles(symbol, interval).unwrap();
         assert!(candles.len() > 1);
         let last = candles.last().unwrap();
-        let seen = &told[&last.id()];
-        assert_eq!(seen["symbol"], symbol);
-        let [created, open, high, low, close, volume, _] = numbers(seen);
-        assert_eq!(
-            (u64::try_from(created).unwrap(), volume),
-            (last.created, last.volume.0)
-        );
+        let candle = &received[&last.id()];
+        assert_eq!(candle["symbol"], symbol);
+        let [created, open, high, low, close, volume, _] = numbers(candle);
+        assert_eq!(u64::try_from(created), Ok(last.created));
+        assert_eq!(volume, last.volume.0);
         let prices = [last.open, last.high, last.low, last.close].map(|it| it.0);
         assert_eq!([open, high, low, close], prices);
     }
 }
 
-/// Whoever comes when there is more than one candle is told the current one as known.
+/// The initial message of a subscription has the current candle in `modify`, unless it is the first candle.
 #[tokio::test]
 async fn subscription_starts_with_current_candle() {
     let server = Server::jayx(quick()).await.unwrap();
     let market = server.jayx_market().unwrap();
-    while market.candles("BTCUSDT", "1").unwrap().len() < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
+    wait_until(|| market.candles("BTCUSDT", "1").unwrap().len() > 1).await;
     market.pause();
-    let mut talk = Talk::connect(&server, None).await;
-    talk.ask("kline", MINUTES).await;
-    let payload = talk.next_of("kline").await;
+    let mut client = EventClient::connect(&server, None).await;
+    client.subscribe("kline", MINUTES).await;
+    let payload = client.next_of("kline").await;
     assert!(payload["add"].is_null());
     let candles = market.candles("BTCUSDT", "1").unwrap();
     assert_eq!(payload["modify"]["_id"], candles.last().unwrap().id());

@@ -1,29 +1,28 @@
-//! The four events of the JayX server, over real sockets, in both envelopes.
+//! Tests of the JayX server's four events over real sockets, in every envelope.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
 mod candles;
 #[path = "../common/mod.rs"]
 mod common;
-mod refusals;
+mod errors;
 mod slow;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{Client, json};
+use common::{Client, SOCKET_IO, json};
 use serde_json::Value;
 use ticklot_sim::jayx::{Account, Config, PlainForm};
 use ticklot_sim::{Server, Simulator, Venue};
 
-const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket&t=P3kq1xZ";
 const KEY: &str = "ak_demo_ticklot";
 const BOOK: &str = r#"{"category":"spot","symbol":"BTCUSDT","precise":"1"}"#;
 const MINUTES: &str = r#"{"category":"spot","symbol":"BTCUSDT","interval":"1"}"#;
 const POSITIONS: &str = r#"{"apiKey":"ak_demo_ticklot","category":"spot"}"#;
 const ORDERS: &str = r#"{"apiKey":"ak_demo_ticklot","category":"spot","symbol":"BTCUSDT"}"#;
 
-/// None is Socket.IO.
+/// The envelopes. `None` is Socket.IO.
 const ENVELOPES: [Option<PlainForm>; 4] = [
     None,
     Some(PlainForm::Bare),
@@ -31,7 +30,7 @@ const ENVELOPES: [Option<PlainForm>; 4] = [
     Some(PlainForm::Data),
 ];
 
-/// A market that moves fast, in which a minute is twenty steps, with an account that never rests.
+/// A configuration with fast markets, twenty steps per minute of market time, and an active account.
 fn quick() -> Config {
     Config {
         update_every: Duration::from_millis(2),
@@ -44,16 +43,17 @@ fn quick() -> Config {
     }
 }
 
-/// A client that is past the handshake, in one of the envelopes.
-struct Talk {
+/// A client after the handshake.
+struct EventClient {
     client: Client,
     plain: Option<PlainForm>,
 }
 
-impl Talk {
+impl EventClient {
     async fn connect(server: &Server, plain: Option<PlainForm>) -> Self {
-        let path = plain.map_or(SOCKET_IO, |_| "/");
-        let mut client = Client::connect(server.addr(), path).await;
+        // The parameter `t` is ignored.
+        let path = plain.map_or(format!("{SOCKET_IO}&t=P3kq1xZ"), |_| "/".to_owned());
+        let mut client = Client::connect(server.addr(), &path).await;
         if plain.is_none() {
             assert!(client.text().await.starts_with("0{"));
             client.send(r#"40{"token":"whatever"}"#).await;
@@ -62,12 +62,18 @@ impl Talk {
         Self { client, plain }
     }
 
-    async fn ask(&mut self, event: &str, message: &str) {
+    async fn subscribe(&mut self, event: &str, message: &str) {
         let text = match self.plain {
             None => format!("42[\"{event}\",{message}]"),
             Some(_) => format!(r#"{{"event":"{event}","message":{message}}}"#),
         };
         self.client.send(&text).await;
+    }
+
+    /// Sends a text, and returns the next one.
+    async fn reply(&mut self, text: &str) -> String {
+        self.client.send(text).await;
+        self.client.text().await
     }
 
     /// The next event and its payload.
@@ -87,7 +93,7 @@ impl Talk {
         (event, envelope[key].take())
     }
 
-    /// The next payload of an event, past all others.
+    /// The next payload of an event. Skips other events.
     async fn next_of(&mut self, event: &str) -> Value {
         loop {
             let (name, payload) = self.next().await;
@@ -98,7 +104,7 @@ impl Talk {
     }
 }
 
-/// A bare payload is told by its keys.
+/// Identifies a bare payload by its keys.
 fn bare(payload: Value) -> (String, Value) {
     let event = match &payload {
         it if it.get("orderBook").is_some() => "orderbook",
@@ -123,14 +129,14 @@ async fn every_envelope_carries_every_event() {
             ..quick()
         };
         let server = Server::jayx(config).await.unwrap();
-        let mut talk = Talk::connect(&server, plain).await;
-        talk.ask("kline", MINUTES).await;
-        talk.ask("orderbook", BOOK).await;
-        talk.ask("positions", POSITIONS).await;
-        talk.ask("openorders", ORDERS).await;
+        let mut client = EventClient::connect(&server, plain).await;
+        client.subscribe("kline", MINUTES).await;
+        client.subscribe("orderbook", BOOK).await;
+        client.subscribe("positions", POSITIONS).await;
+        client.subscribe("openorders", ORDERS).await;
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         while seen.len() < 4 || seen.values().any(|count| *count < 10) {
-            let (event, payload) = talk.next().await;
+            let (event, payload) = client.next().await;
             check_shape(&event, &payload);
             *seen.entry(event).or_default() += 1;
         }
@@ -167,38 +173,36 @@ async fn acknowledgement_precedes_first_update() {
         ("positions", POSITIONS),
         ("openorders", ORDERS),
     ] {
-        let mut talk = Talk::connect(&server, None).await;
-        talk.client
-            .send(&format!("423[\"{event}\",{message}]"))
-            .await;
-        assert_eq!(talk.client.text().await, r#"433[{"ok":true}]"#);
-        assert_eq!(talk.next().await.0, event);
+        let mut client = EventClient::connect(&server, None).await;
+        let request = format!("423[\"{event}\",{message}]");
+        assert_eq!(client.reply(&request).await, r#"433[{"ok":true}]"#);
+        assert_eq!(client.next().await.0, event);
     }
 }
 
-/// Asking again sends what comes at once again, and changes nothing else.
+/// A repeated subscription repeats the initial message, but not the updates.
 #[tokio::test]
 async fn repeated_subscription_repeats_snapshot() {
     let server = Server::jayx(quick()).await.unwrap();
     let market = server.jayx_market().unwrap();
     market.pause();
-    let mut talk = Talk::connect(&server, None).await;
+    let mut client = EventClient::connect(&server, None).await;
     for _ in 0..2 {
-        talk.ask("positions", POSITIONS).await;
-        assert_eq!(talk.next().await.0, "positions");
+        client.subscribe("positions", POSITIONS).await;
+        assert_eq!(client.next().await.0, "positions");
     }
-    talk.ask("orderbook", BOOK).await;
-    assert_eq!(talk.next().await.0, "orderbook");
+    client.subscribe("orderbook", BOOK).await;
+    assert_eq!(client.next().await.0, "orderbook");
     market.resume();
     let mut events = Vec::new();
-    for _ in 0..50 {
-        events.push(talk.next().await.0);
+    while events.len() < 50 {
+        events.push(client.next().await.0);
     }
-    // Each step has a book; a step in which a balance changed has it before the book.
+    // Each step has a book, preceded by the balances if one of them changed.
     assert!(!events.windows(2).any(|it| it == ["positions", "positions"]));
 }
 
-/// Nothing is behind a server of the other venue; a simulator has one market for each.
+/// A simulator has market handles for both venues, which return `None` for unknown names.
 #[test]
 fn each_venue_has_ground_truth() {
     let simulator = Simulator::spawn(quick(), ticklot_sim::bayse::Config::default()).unwrap();

@@ -1,13 +1,13 @@
-//! Clients that do not read.
+//! Slow clients.
 
 use std::time::Duration;
 
 use ticklot_sim::jayx::{Candle, Config, MarketHandle, Symbol};
 use ticklot_sim::{MarketConfig, Server};
 
-use crate::{BOOK, MINUTES, ORDERS, Talk, quick};
+use crate::{BOOK, EventClient, MINUTES, ORDERS, quick};
 
-/// Large books fill the buffers of the connection fast.
+/// A configuration with large books, which fill the connection's buffers quickly.
 fn flooding(backlog: usize) -> Config {
     let market = MarketConfig {
         depth: 120,
@@ -26,7 +26,7 @@ fn flooding(backlog: usize) -> Config {
     }
 }
 
-/// Waits until nothing has been written over many steps of the market.
+/// Waits until the server has written nothing for many steps.
 async fn until_stuck(server: &Server, market: &MarketHandle) {
     let seen = || (server.connections().frames, market.step());
     let mut last = seen();
@@ -41,38 +41,36 @@ async fn until_stuck(server: &Server, market: &MarketHandle) {
     }
 }
 
-/// The end of an order must not be missed: who is too far behind for that is told so.
+/// A client that would miss the end of an order is closed.
 #[tokio::test]
 async fn closes_client_that_misses_order() {
     let server = Server::jayx(flooding(1)).await.unwrap();
-    let mut talk = Talk::connect(&server, None).await;
-    talk.ask("openorders", ORDERS).await;
-    talk.ask("orderbook", BOOK).await;
+    let mut client = EventClient::connect(&server, None).await;
+    client.subscribe("openorders", ORDERS).await;
+    client.subscribe("orderbook", BOOK).await;
     until_stuck(&server, &server.jayx_market().unwrap()).await;
-    assert_eq!(talk.client.close_code().await, 1008);
+    assert_eq!(client.client.close_code().await, 1008);
 }
 
-/// Candles are caught up with one by one, and the book is the latest.
+/// A slow client receives every candle.
 #[tokio::test]
 async fn slow_client_gets_every_candle() {
     let server = Server::jayx(flooding(10_000)).await.unwrap();
     let market = server.jayx_market().unwrap();
-    let mut talk = Talk::connect(&server, None).await;
-    talk.ask("kline", MINUTES).await;
-    talk.ask("orderbook", BOOK).await;
+    let mut client = EventClient::connect(&server, None).await;
+    client.subscribe("kline", MINUTES).await;
+    client.subscribe("orderbook", BOOK).await;
     until_stuck(&server, &market).await;
     market.pause();
     let newest = market.candles("BTCUSDT", "1").unwrap();
-    let mut told = Vec::new();
-    while told.last() != newest.last().map(Candle::id).as_ref() {
-        let payload = talk.next_of("kline").await;
+    let mut received = Vec::new();
+    while received.last() != newest.last().map(Candle::id).as_ref() {
+        let payload = client.next_of("kline").await;
         if let Some(id) = payload["add"]["_id"].as_str() {
-            told.push(id.to_owned());
+            received.push(id.to_owned());
         }
     }
     let all: Vec<_> = newest.iter().map(Candle::id).collect();
-    assert!(
-        told.len() > 3 && all.ends_with(&told),
-        "{told:?} of {all:?}"
-    );
+    assert!(received.len() > 3, "{received:?}");
+    assert!(all.ends_with(&received), "{received:?} of {all:?}");
 }

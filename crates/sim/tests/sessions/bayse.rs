@@ -1,13 +1,12 @@
-//! Bayse Markets: its requests and its lines.
+//! The requests and lines of Bayse Markets.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use serde_json::Value;
 use ticklot_sim::bayse::{Config, Exchange};
-use ticklot_sim::{Rate, Session, Timestamps};
+use ticklot_sim::{Session, Timestamps};
 
-use crate::{BACKLOG, Line, Missed, Outcome, Venue, anonymous};
+use crate::{BACKLOG, Line, Outcome, Pending, Venue, without_id};
 
 impl Venue for Exchange {
     const TARGETS: &[&str] = &["/ws/v1/markets", "/ws/v1/realtime", "/ws/v1/user"];
@@ -15,21 +14,17 @@ impl Venue for Exchange {
     const CONFIRMS_FIRST: bool = false;
 
     fn open() -> Self {
-        let upgrades = Rate {
-            count: u32::MAX,
-            per: Duration::from_secs(1),
-        };
-        let config = Config {
+        let mut config = Config {
             backlog: BACKLOG,
-            upgrades,
             ..Config::default()
         };
+        config.upgrades.count = u32::MAX;
         Self::new(config, Timestamps::default()).unwrap()
     }
 
     fn upgrade(&mut self, target: &str, now: Timestamps) -> Box<dyn Session> {
-        self.upgrade(target, Ipv4Addr::LOCALHOST.into(), now)
-            .unwrap()
+        let from = Ipv4Addr::LOCALHOST.into();
+        self.upgrade(target, from, now).unwrap()
     }
 
     fn step(&mut self, now: Timestamps) {
@@ -38,71 +33,70 @@ impl Venue for Exchange {
     }
 
     fn requests() -> Vec<String> {
-        const AUTH: &str = r#""auth":{"apiKey":"pk_demo_ticklot"}"#;
-        let both = r#""marketIds":["mkt_us-rate-cut","mkt_btc-above-1m","mkt_us-rate-cut"]"#;
-        let subscriptions = [
-            format!(r#""orderbook",{both}"#),
-            format!(r#""orderbook",{both},"currency":"NGN""#),
-            r#""activity","eventId":"evt_us-rate-cut""#.to_owned(),
-            r#""activity","eventId":"evt_btc-above-1m""#.to_owned(),
-            r#""prices","eventId":"evt_us-rate-cut""#.to_owned(),
-            r#""prices","eventId":"evt_btc-above-1m""#.to_owned(),
-            r#""asset_prices","symbols":["BTCUSDT","USDNGN"]"#.to_owned(),
-            format!(r#""orders",{both},{AUTH}"#),
-            r#""user_trades","userId":"usr_demo""#.to_owned(),
-            r#""activity","eventId":"evt_us-rate-cut","marketId":"mkt_us-rate-cut""#.to_owned(),
-            r#""activity","eventId":"evt_us-rate-cut","marketId":"mkt_btc-above-1m""#.to_owned(),
-            r#""orderbook","marketIds":["mkt_btc-above-1m"],"currency":7"#.to_owned(),
-        ];
-        let subscriptions =
-            subscriptions.map(|it| format!(r#"{{"type":"subscribe","channel":{it}}}"#));
-        let others = [
-            r#"{"type":"unsubscribe","room":"orderbook:mkt_us-rate-cut"}"#.to_owned(),
-            r#"{"type":"unsubscribe","room":"activity:evt_us-rate-cut"}"#.to_owned(),
-            r#"{"type":"unsubscribe","room":"asset_prices:BTCUSDT"}"#.to_owned(),
-            format!(r#"{{"type":"unsubscribe","room":"orders:usr_demo:mkt_us-rate-cut",{AUTH}}}"#),
-            format!(r#"{{"type":"ping",{AUTH}}}"#),
-            r#"{"type":"ping"}"#.to_owned(),
-            "[]".to_owned(),
-            "{}".to_owned(),
-        ];
-        subscriptions.into_iter().chain(others).collect()
+        // `>` stands for the start of a subscription, `MARKETS` and `AUTH` for these fields.
+        let requests = r#"
+>"orderbook",MARKETS}
+>"orderbook",MARKETS,"currency":"NGN"}
+>"activity","eventId":"evt_us-rate-cut"}
+>"activity","eventId":"evt_btc-above-1m"}
+>"prices","eventId":"evt_us-rate-cut"}
+>"prices","eventId":"evt_btc-above-1m"}
+>"asset_prices","symbols":["BTCUSDT","USDNGN"]}
+>"orders",MARKETS,AUTH}
+>"user_trades","userId":"usr_demo"}
+>"activity","eventId":"evt_us-rate-cut","marketId":"mkt_us-rate-cut"}
+>"activity","eventId":"evt_us-rate-cut","marketId":"mkt_btc-above-1m"}
+>"orderbook","marketIds":["mkt_btc-above-1m"],"currency":7}
+{"type":"unsubscribe","room":"orderbook:mkt_us-rate-cut"}
+{"type":"unsubscribe","room":"activity:evt_us-rate-cut"}
+{"type":"unsubscribe","room":"asset_prices:BTCUSDT"}
+{"type":"unsubscribe","room":"orders:usr_demo:mkt_us-rate-cut",AUTH}
+{"type":"ping",AUTH}
+{"type":"ping"}
+[]
+{}"#;
+        let markets = r#""marketIds":["mkt_us-rate-cut","mkt_btc-above-1m","mkt_us-rate-cut"]"#;
+        let requests = requests
+            .replace('>', r#"{"type":"subscribe","channel":"#)
+            .replace("MARKETS", markets)
+            .replace("AUTH", r#""auth":{"apiKey":"pk_demo_ticklot"}"#);
+        requests.lines().skip(1).map(str::to_owned).collect()
     }
 
     fn lines(frame: &str) -> Vec<Line> {
         frame.split('\n').map(read).collect()
     }
 
-    fn is_refusal(reply: &str) -> bool {
+    fn is_error(reply: &str) -> bool {
         reply.starts_with(r#"{"type":"error","data":{"message":"#)
     }
 
     fn may_be(outcome: Outcome, _: &str, text: &str) -> bool {
         match outcome {
             Outcome::Accepted => serde_json::from_str::<Value>(text).is_ok_and(|it| it.is_object()),
-            outcome => outcome == Outcome::Refused,
+            outcome => outcome == Outcome::Rejected,
         }
     }
 
-    /// A step with a fill counts, whoever is told of it.
-    fn is_lost(missed: &Missed) -> Option<bool> {
-        let is_lost = missed.busy_steps > BACKLOG;
-        (is_lost || missed.steps <= BACKLOG).then_some(is_lost)
+    /// Steps with fills count even if the client does not receive these fills.
+    fn is_lost(pending: &Pending) -> Option<bool> {
+        let is_lost = pending.busy_steps > BACKLOG;
+        (is_lost || pending.steps <= BACKLOG).then_some(is_lost)
     }
 }
 
 fn read(line: &str) -> Line {
     let mut value: Value = serde_json::from_str(line).expect("JSON");
     let kind = value["type"].as_str().expect("a type").to_owned();
-    let (rank, id) = match kind.as_str() {
+    let (order, id) = match kind.as_str() {
         "buy_order" | "sell_order" | "order_updated" => return Line::Event(line.to_owned()),
         "price_update" => (1, "/data/id"),
         "orderbook_update" => (2, "/data/orderbook/outcomeId"),
         "asset_price" => (3, "/data/symbol"),
-        _ => return anonymous(line, value["clientId"].as_str()),
+        _ => return without_id(line, value["clientId"].as_str()),
     };
     let id = format!("{kind} {}", value.pointer(id).expect("an id"));
-    // When it is sent.
+    // The send time is not part of the state.
     value["timestamp"].take();
-    Line::State(rank, id, value)
+    Line::State(order, id, value)
 }

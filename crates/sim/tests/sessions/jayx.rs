@@ -1,10 +1,10 @@
-//! JayX: its requests in both envelopes, and its lines.
+//! The requests, in both envelopes, and lines of JayX.
 
 use serde_json::{Value, json};
 use ticklot_sim::jayx::{Account, Config, Exchange, Symbol};
 use ticklot_sim::{Session, Timestamps};
 
-use crate::{BACKLOG, Line, Missed, Outcome, Venue, anonymous};
+use crate::{BACKLOG, Line, Outcome, Pending, Venue, without_id};
 
 impl Venue for Exchange {
     const TARGETS: &[&str] = &[
@@ -16,7 +16,7 @@ impl Venue for Exchange {
     const SUBSCRIPTIONS: usize = 19;
     const CONFIRMS_FIRST: bool = true;
 
-    /// A busy account, and a minute in three seconds; each symbol has a candle.
+    /// An active account, and three seconds per minute of market time. Each symbol has a candle.
     fn open() -> Self {
         let default = Config::default();
         let account = Account {
@@ -67,9 +67,9 @@ impl Venue for Exchange {
             ("positions", r#"{"apiKey":7}"#.to_owned()),
             ("x", "[]".to_owned()),
         ];
-        let packet = |(place, (event, message)): (usize, &(&str, String))| {
-            // Of some, an acknowledgement is asked for.
-            let id = ["", "7", "1234567890123"][place % 3];
+        let packet = |(index, (event, message)): (usize, &(&str, String))| {
+            // Some requests have acknowledgement ids.
+            let id = ["", "7", "1234567890123"][index % 3];
             format!(r#"42{id}["{event}",{message}]"#)
         };
         let plain = |(event, message): &(&str, String)| {
@@ -78,18 +78,16 @@ impl Venue for Exchange {
         let others = [
             "40", "40/x,", "2", "3", "6", "41/x,", "45-[]", "42[]", "9", "", "41", "1",
         ];
-        let subscriptions = events
-            .iter()
-            .enumerate()
-            .map(packet)
-            .chain(events.iter().map(plain));
-        let all = std::iter::once("40".to_owned()).chain(subscriptions);
-        all.chain(others.map(str::to_owned)).collect()
+        let mut requests = vec!["40".to_owned()];
+        requests.extend(events.iter().enumerate().map(packet));
+        requests.extend(events.iter().map(plain));
+        requests.extend(others.map(str::to_owned));
+        requests
     }
 
     fn lines(frame: &str) -> Vec<Line> {
         if frame.starts_with("40{") || frame.starts_with("0{") {
-            return vec![anonymous(frame, frame.split('"').nth(3))];
+            return vec![without_id(frame, frame.split('"').nth(3))];
         }
         let json = frame.strip_prefix("42").unwrap_or(frame);
         let payload = match serde_json::from_str(json) {
@@ -100,7 +98,7 @@ impl Venue for Exchange {
         states.unwrap_or_else(|| vec![Line::Reply(frame.to_owned())])
     }
 
-    fn is_refusal(reply: &str) -> bool {
+    fn is_error(reply: &str) -> bool {
         let rest = reply.trim_start_matches(|it: char| it.is_ascii_digit());
         let heads = [r#"{"error":{"#, r#"[{"error":{"#, r#"["error",{"#];
         heads.iter().any(|head| rest.starts_with(head))
@@ -116,15 +114,15 @@ impl Venue for Exchange {
         }
     }
 
-    fn is_lost(missed: &Missed) -> Option<bool> {
-        let ended = missed.states.values().filter(|it| it[0] == "ended");
+    fn is_lost(pending: &Pending) -> Option<bool> {
+        let ended = pending.states.values().filter(|it| it[0] == "ended");
         Some(ended.count() > BACKLOG)
     }
 }
 
-/// What a payload says, by what it is of; none for an error.
+/// The states in a payload. `None` for an error.
 fn states(payload: &Value) -> Option<Vec<Line>> {
-    let state = |rank, key: String, value: &Value| Line::State(rank, key, value.clone());
+    let state = |order, key: String, value: &Value| Line::State(order, key, value.clone());
     if payload.get("orderBook").is_some() {
         return Some(vec![state(3, "orderbook".to_owned(), payload)]);
     }
@@ -134,7 +132,7 @@ fn states(payload: &Value) -> Option<Vec<Line>> {
     let candle = |name: &str| payload.get(name).filter(|it| it.is_object());
     if let Some(candle) = candle("add").or(candle("modify")) {
         let key = format!("kline {}", candle["_id"]);
-        // A candle that is new is so until it has been sent.
+        // A candle is new until it has been sent.
         let is_new = candle == &payload["add"];
         let new = is_new.then(|| state(2, format!("{key} new"), &Value::Null));
         return Some(std::iter::once(state(2, key, candle)).chain(new).collect());
@@ -145,7 +143,7 @@ fn states(payload: &Value) -> Option<Vec<Line>> {
         Some(orders.map(order).collect::<Vec<_>>())
     };
     let all = [orders("cancel", "ended")?, orders("modify", "open")?].concat();
-    // That there is none is said too.
+    // The absence of orders is a state.
     let none = all
         .is_empty()
         .then(|| state(0, "no order".to_owned(), &Value::Null));

@@ -1,9 +1,9 @@
-//! Sessions of both venues on virtual time: random clients, requests, moments and clocks.
+//! Property tests of the sessions of both venues on virtual time, with random clients, requests, times and clocks.
 //!
-//! A client is two sessions that receive the same requests at the same moments. The `prompt` session gets
-//! every step of the market, the `late` session only some calls of `news`: it must then receive what the
-//! prompt session did, with each state only as it is at last, or be closed because a part is gone. A session
-//! without requests of its own must receive the same bytes as in a second exchange without these clients.
+//! Each client has two sessions with the same requests at the same times. The `prompt` session is updated at every
+//! step, the `late` session only sometimes. The late session must then receive the same events and the last value of
+//! each state, or be closed because events were evicted. Control sessions check that clients do not affect each other:
+//! they must receive the same bytes as those of a second exchange without other clients.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bayse;
@@ -21,70 +21,68 @@ use serde_json::Value;
 use ticklot_book::Nanos;
 use ticklot_sim::{Outgoing, Session, Timestamps};
 
-/// How many steps with fills, or closed orders, a venue keeps.
+/// The number of steps with fills, or of closed orders, that a venue stores.
 const BACKLOG: usize = 2;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Line {
-    /// A reply, or a packet of the connection itself.
+    /// A reply, or a packet that concerns the connection.
     Reply(String),
-    /// An event that is sent once.
+    /// An event, which must not be lost.
     Event(String),
-    /// A state: its rank among the lines of a step, what it is of, and its value.
+    /// A state that may be skipped: its send order within a step, its key and its value.
     State(u8, String, Value),
     Ping,
     Close(u16),
 }
 
 impl Line {
-    fn rank(&self) -> Option<u8> {
+    fn send_order(&self) -> Option<u8> {
         match self {
             Self::Event(_) => Some(0),
-            Self::State(rank, ..) => Some(*rank),
+            Self::State(order, ..) => Some(*order),
             _ => None,
         }
     }
 
-    /// Whether a line confirms a subscription, in words of either venue.
+    /// Whether the line confirms a subscription to either venue.
     fn is_confirmation(&self) -> bool {
-        let is = |text: &str| {
-            text.starts_with(r#"{"type":"subscribed""#) || text.ends_with(r#"{"ok":true}]"#)
-        };
-        matches!(self, Self::Reply(text) if is(text))
+        matches!(self, Self::Reply(text)
+            if text.starts_with(r#"{"type":"subscribed""#) || text.ends_with(r#"{"ok":true}]"#))
     }
 }
 
-/// What a request comes to.
+/// The effect of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Nothing,
-    Refused,
+    Rejected,
     Accepted,
     Closed,
 }
 
 trait Venue {
     const TARGETS: &[&str];
-    /// So many of the requests are subscriptions, or what has to come before.
+    /// The number of leading requests that join or subscribe.
     const SUBSCRIPTIONS: usize;
-    /// Whether a subscription is confirmed before what is new, or behind it.
+    /// Whether the confirmation of a subscription precedes pending updates.
     const CONFIRMS_FIRST: bool;
 
     fn open() -> Self;
     fn upgrade(&mut self, target: &str, now: Timestamps) -> Box<dyn Session>;
     fn step(&mut self, now: Timestamps);
-    /// Requests, right or wrong, of any connection.
+    /// Valid and invalid requests.
     fn requests() -> Vec<String>;
     /// The lines of a frame.
     fn lines(frame: &str) -> Vec<Line>;
-    fn is_refusal(reply: &str) -> bool;
-    /// Whether a request may come to this.
+    fn is_error(reply: &str) -> bool;
+    /// Whether a request may have this effect.
     fn may_be(outcome: Outcome, target: &str, text: &str) -> bool;
-    /// Whether a session that has missed so much is closed; none when it may be.
-    fn is_lost(missed: &Missed) -> Option<bool>;
+    /// Whether a session with these pending updates is closed. `None` if it may be.
+    fn is_lost(pending: &Pending) -> Option<bool>;
 }
 
-/// All that a session has to send.
+/// Drains the outgoing messages of a session.
 fn sent(session: &mut dyn Session) -> Vec<Outgoing> {
     std::iter::from_fn(|| session.outgoing()).collect()
 }
@@ -102,26 +100,26 @@ fn lines<V: Venue>(session: &mut dyn Session) -> Vec<Line> {
     lines
 }
 
-/// A text without the name of its connection, which no other has.
-fn anonymous(text: &str, name: Option<&str>) -> Line {
-    Line::Reply(name.map_or(text.to_owned(), |name| text.replace(name, "")))
+/// A reply without its connection id, which differs between sessions.
+fn without_id(text: &str, id: Option<&str>) -> Line {
+    Line::Reply(id.map_or(text.to_owned(), |id| text.replace(id, "")))
 }
 
-/// What a late session has not received.
+/// The updates that a late session has not received.
 #[derive(Debug, Default)]
-struct Missed {
-    /// How many steps there were, and how many of them had events.
+struct Pending {
+    /// The number of steps, and of steps with events.
     steps: usize,
     busy_steps: usize,
     events: Vec<String>,
-    /// By what they are of; books of two currencies are of the same.
+    /// By key, and by index because the books of two currencies have equal keys.
     states: BTreeMap<(String, usize), Value>,
 }
 
-impl Missed {
-    /// Adds the lines of a step, which come by their ranks.
+impl Pending {
+    /// Adds the lines of a step, which must be in send order.
     fn add(&mut self, lines: &[Line]) {
-        assert!(lines.is_sorted_by_key(Line::rank), "{lines:?}");
+        assert!(lines.is_sorted_by_key(Line::send_order), "{lines:?}");
         let (events, mut seen) = (self.events.len(), BTreeMap::new());
         for line in lines {
             match line {
@@ -131,7 +129,7 @@ impl Missed {
                     self.states.insert((key.clone(), *number), value.clone());
                     *number += 1;
                 }
-                other => panic!("{other:?} is not new"),
+                other => panic!("{other:?} is not an update"),
             }
         }
         self.steps += 1;
@@ -146,21 +144,21 @@ enum Act {
     Binary(usize),
     Pong(usize),
     Timeout(usize),
-    News(usize),
-    Pass(u64),
-    /// Sets the wall clock, by seconds.
+    Update(usize),
+    Advance(u64),
+    /// Moves the wall clock by seconds.
     SetWall(i64),
     Step,
 }
 
 fn acts<V: Venue>() -> impl Strategy<Value = Vec<Act>> {
     let which = || 0..3_usize;
-    // Whole, cut and spoilt, or anything.
+    // Complete requests, modified prefixes, and random text.
     let requests = V::requests();
-    let spoilt = (select(requests.clone()), 0..12_usize, ".{0,2}");
+    let modified = (select(requests.clone()), 0..12_usize, ".{0,2}");
     let text = prop_oneof![
         8 => select(requests),
-        2 => spoilt.prop_map(|(text, kept, more)| text.chars().take(kept).chain(more.chars()).collect()),
+        2 => modified.prop_map(|(text, length, more)| text.chars().take(length).chain(more.chars()).collect()),
         1 => ".{0,20}",
     ];
     let act = prop_oneof![
@@ -169,19 +167,20 @@ fn acts<V: Venue>() -> impl Strategy<Value = Vec<Act>> {
         1 => which().prop_map(Act::Binary),
         1 => which().prop_map(Act::Pong),
         2 => which().prop_map(Act::Timeout),
-        4 => which().prop_map(Act::News),
-        3 => select(vec![1, 200, 1_000, 6_000, 20_000, 25_000, 54_000]).prop_map(Act::Pass),
+        4 => which().prop_map(Act::Update),
+        3 => select(vec![1, 200, 1_000, 6_000, 20_000, 25_000, 54_000]).prop_map(Act::Advance),
         1 => (-100_000..100_000_i64).prop_map(Act::SetWall),
         8 => Just(Act::Step),
     ];
     vec(act, 1..120)
 }
 
+/// The two sessions of a client.
 struct Pair {
     target: &'static str,
     late: Box<dyn Session>,
     prompt: Box<dyn Session>,
-    missed: Missed,
+    pending: Pending,
     is_closed: bool,
 }
 
@@ -191,17 +190,15 @@ fn run<V: Venue>(acts: &[Act]) {
         wall_ms: 1_771_324_800_000,
     };
     let mut exchanges = [V::open(), V::open()];
-    let mut witnesses = exchanges.each_mut().map(|exchange| {
-        let witness = |target: &&str| {
+    let mut controls = exchanges.each_mut().map(|exchange| {
+        let control = |target: &&str| {
             let mut session = exchange.upgrade(target, now);
-            let requests = V::requests();
-            requests
-                .iter()
-                .take(V::SUBSCRIPTIONS)
-                .for_each(|text| session.text(text, now));
+            for request in V::requests().iter().take(V::SUBSCRIPTIONS) {
+                session.text(request, now);
+            }
             session
         };
-        V::TARGETS.iter().map(witness).collect::<Vec<_>>()
+        V::TARGETS.iter().map(control).collect::<Vec<_>>()
     });
     let mut pairs: Vec<Pair> = Vec::new();
     for act in acts {
@@ -212,7 +209,7 @@ fn run<V: Venue>(acts: &[Act]) {
                 pairs.truncate(2);
                 pairs.push(Pair::new::<V>(target, sessions));
             }
-            Act::Pass(ms) => {
+            Act::Advance(ms) => {
                 now.at = now.at.after(Duration::from_millis(*ms));
                 now.wall_ms += ms;
             }
@@ -221,29 +218,29 @@ fn run<V: Venue>(acts: &[Act]) {
             }
             Act::Step => {
                 exchanges.iter_mut().for_each(|exchange| exchange.step(now));
-                let [here, there] = witnesses.each_mut().map(|sessions| {
-                    sessions
-                        .iter_mut()
-                        .for_each(|session| session.market_changed(now));
-                    sessions
-                        .iter_mut()
-                        .map(|it| sent(&mut **it))
-                        .collect::<Vec<_>>()
+                let [here, there] = controls.each_mut().map(|sessions| {
+                    let messages = sessions.iter_mut().map(|session| {
+                        session.market_changed(now);
+                        sent(&mut **session)
+                    });
+                    messages.collect::<Vec<_>>()
                 });
-                assert_eq!(here, there, "a client changed what others receive");
+                assert_eq!(here, there, "a client affected others");
                 pairs.iter_mut().for_each(|pair| pair.step::<V>(now));
             }
             Act::Request(which, _)
             | Act::Binary(which)
             | Act::Pong(which)
             | Act::Timeout(which)
-            | Act::News(which) => {
+            | Act::Update(which) => {
                 if let Some(pair) = pairs.get_mut(*which) {
                     pair.act::<V>(act, now);
                 }
             }
         }
-        pairs.retain_mut(|pair| !pair.is_closed || pair.is_silent(now));
+        for pair in pairs.extract_if(.., |pair| pair.is_closed) {
+            pair.check_silence(now);
+        }
     }
 }
 
@@ -256,23 +253,23 @@ impl Pair {
             target,
             late,
             prompt,
-            missed: Missed::default(),
+            pending: Pending::default(),
             is_closed: false,
         }
     }
 
     fn step<V: Venue>(&mut self, now: Timestamps) {
         self.prompt.market_changed(now);
-        self.missed.add(&lines::<V>(&mut *self.prompt));
+        self.pending.add(&lines::<V>(&mut *self.prompt));
     }
 
     fn act<V: Venue>(&mut self, act: &Act, now: Timestamps) {
         match act {
             Act::Request(_, text) => self.request::<V>(text, now),
-            Act::News(_) => {
-                self.news::<V>(now);
+            Act::Update(_) => {
+                self.update::<V>(now);
                 self.late.market_changed(now);
-                assert_eq!(sent(&mut *self.late), [], "a second time");
+                assert_eq!(sent(&mut *self.late), [], "repeated updates");
             }
             Act::Binary(_) => {
                 assert_eq!(self.both::<V>(|it| it.binary(now)), [Line::Close(1003)]);
@@ -289,14 +286,14 @@ impl Pair {
                     sent.is_empty()
                 });
                 let is_later = self.late.deadline().is_none_or(|due| due > now.at);
-                assert!(is_later || self.is_closed, "a timer that stays due");
+                assert!(is_later || self.is_closed, "the timer is still due");
             }
             _ => assert_eq!(self.both::<V>(|it| it.pong(now)), []),
         }
         assert_eq!(self.late.deadline(), self.prompt.deadline());
     }
 
-    /// Does something to both sessions, which must send the same; returns that.
+    /// Calls both sessions, which must send the same lines, and returns these.
     fn both<V: Venue>(&mut self, act: impl Fn(&mut dyn Session)) -> Vec<Line> {
         let [late, prompt] = [&mut self.late, &mut self.prompt].map(|session| {
             act(&mut **session);
@@ -306,38 +303,37 @@ impl Pair {
         late
     }
 
-    fn news<V: Venue>(&mut self, now: Timestamps) {
+    fn update<V: Venue>(&mut self, now: Timestamps) {
         self.late.market_changed(now);
-        let new = lines::<V>(&mut *self.late);
-        self.caught_up::<V>(&new);
+        let updates = lines::<V>(&mut *self.late);
+        self.check_updates::<V>(&updates);
     }
 
-    fn caught_up<V: Venue>(&mut self, new: &[Line]) {
-        let mut missed = std::mem::take(&mut self.missed);
-        self.is_closed = *new == [Line::Close(1008)];
-        let is_lost = V::is_lost(&missed);
-        assert!(is_lost.is_none_or(|it| it == self.is_closed), "{missed:?}");
+    /// Compares the updates of the late session with the pending ones.
+    fn check_updates<V: Venue>(&mut self, updates: &[Line]) {
+        let mut pending = std::mem::take(&mut self.pending);
+        self.is_closed = *updates == [Line::Close(1008)];
+        let is_lost = V::is_lost(&pending);
+        assert!(is_lost.is_none_or(|it| it == self.is_closed), "{pending:?}");
         if self.is_closed {
             return;
         }
-        let mut received = Missed::default();
-        received.add(new);
-        // Of candles the last ones are kept.
+        let mut received = Pending::default();
+        received.add(updates);
+        // Old candles may be evicted.
         let is_candle = |key: &(String, usize)| key.0.starts_with("kline");
-        let [kept, all] =
-            [&received, &missed].map(|it| it.states.keys().filter(|key| is_candle(key)).count());
-        assert!(kept >= all.min(BACKLOG));
-        missed
-            .states
-            .retain(|key, _| !is_candle(key) || received.states.contains_key(key));
-        assert_eq!(received.events, missed.events);
-        assert_eq!(received.states, missed.states);
+        let candles = |it: &Pending| it.states.keys().filter(|key| is_candle(key)).count();
+        assert!(candles(&received) >= candles(&pending).min(BACKLOG));
+        let is_required = |key: &(String, usize)| !is_candle(key) || received.states.contains_key(key);
+        pending.states.retain(|key, _| is_required(key));
+        assert_eq!(received.events, pending.events);
+        assert_eq!(received.states, pending.states);
     }
 
     fn request<V: Venue>(&mut self, text: &str, now: Timestamps) {
-        // A client that leaves a room gets nothing more of it; and assets are no part of a step.
+        // Unsubscribing discards pending updates, and asset prices are not updated by steps.
         if text.contains("unsubscribe") || text.contains("asset_prices") {
-            self.news::<V>(now);
+            self.update::<V>(now);
             if self.is_closed {
                 return;
             }
@@ -345,15 +341,18 @@ impl Pair {
         self.prompt.text(text, now);
         self.late.text(text, now);
         let [reply, late] = [&mut self.prompt, &mut self.late].map(|it| lines::<V>(&mut **it));
-        let head = reply.iter().take_while(|it| it.rank().is_none()).count();
+        let head = reply
+            .iter()
+            .take_while(|it| it.send_order().is_none())
+            .count();
         let outcome = match &reply[..] {
             [] => Outcome::Nothing,
             [Line::Close(1000 | 1008)] => Outcome::Closed,
-            [Line::Reply(text)] if V::is_refusal(text) => Outcome::Refused,
-            // One line, or a confirmation for each room and then their states.
+            [Line::Reply(text)] if V::is_error(text) => Outcome::Rejected,
+            // One line, or the confirmation of each room followed by the initial states.
             [Line::Reply(_)] => Outcome::Accepted,
             _ if reply[..head].iter().all(Line::is_confirmation)
-                && reply[head..].iter().all(|it| it.rank().is_some()) =>
+                && reply[head..].iter().all(|it| it.send_order().is_some()) =>
             {
                 Outcome::Accepted
             }
@@ -361,32 +360,26 @@ impl Pair {
         };
         assert!(V::may_be(outcome, self.target, text), "{text}: {reply:?}");
         let is_subscription = head < reply.len() || reply.iter().any(Line::is_confirmation);
-        if outcome == Outcome::Closed || !is_subscription || self.missed.steps == 0 {
+        if outcome == Outcome::Closed || !is_subscription || self.pending.steps == 0 {
             self.is_closed |= outcome == Outcome::Closed;
             return assert_eq!(late, reply);
         }
         if late == [Line::Close(1008)] {
-            return self.caught_up::<V>(&late);
+            return self.check_updates::<V>(&late);
         }
-        // What is new comes before the states of the subscription.
+        // Pending updates precede the initial states of the subscription.
         let head = if V::CONFIRMS_FIRST { head } else { 0 };
-        let tail = late
-            .len()
-            .checked_sub(reply.len() - head)
-            .expect("the reply");
-        assert_eq!(
-            (&late[..head], &late[tail..]),
-            (&reply[..head], &reply[head..])
-        );
-        self.caught_up::<V>(&late[head..tail]);
+        let tail = late.len().checked_sub(reply.len() - head).expect("a reply");
+        assert_eq!(late[..head], reply[..head]);
+        assert_eq!(late[tail..], reply[head..]);
+        self.check_updates::<V>(&late[head..tail]);
     }
 
-    /// After a close, nothing is sent any more. False: the pair is over.
-    fn is_silent(&mut self, now: Timestamps) -> bool {
+    /// A closed session sends nothing.
+    fn check_silence(mut self, now: Timestamps) {
         self.late.text("x", now);
         self.late.market_changed(now);
         assert_eq!(sent(&mut *self.late), []);
-        false
     }
 }
 

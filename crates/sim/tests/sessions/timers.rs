@@ -1,4 +1,4 @@
-//! When a session pings, and when it gives a client up, by the venues' numbers.
+//! Pings and timeouts of sessions, by the venues' documented durations.
 
 use std::net::Ipv4Addr;
 
@@ -7,6 +7,8 @@ use ticklot_sim::{Outgoing, Session, Timestamps, bayse, jayx};
 
 use crate::sent;
 
+const SOCKET_IO: &str = "/socket.io/?EIO=4&transport=websocket";
+
 fn at(seconds: u64) -> Timestamps {
     Timestamps {
         at: Nanos::from_secs(seconds),
@@ -14,7 +16,7 @@ fn at(seconds: u64) -> Timestamps {
     }
 }
 
-/// What a session sends when its deadline has come, which must be in this second and not before.
+/// The messages at the next deadline, which must be at `seconds`.
 fn due(session: &mut dyn Session, seconds: u64) -> Vec<Outgoing> {
     sent(session);
     assert_eq!(session.deadline(), Some(at(seconds).at));
@@ -24,7 +26,7 @@ fn due(session: &mut dyn Session, seconds: u64) -> Vec<Outgoing> {
     sent(session)
 }
 
-fn is_given_up(sent: &[Outgoing]) -> bool {
+fn is_closed(sent: &[Outgoing]) -> bool {
     matches!(sent, [Outgoing::Close(close)] if close.code() == 1008)
 }
 
@@ -36,39 +38,36 @@ fn bayse_ping_and_pong_timers() {
     assert_eq!(due(&mut *session, 54), [Outgoing::Ping]);
     session.pong(at(58));
     assert_eq!(due(&mut *session, 108), [Outgoing::Ping]);
-    assert!(is_given_up(&due(&mut *session, 118)));
+    assert!(is_closed(&due(&mut *session, 118)));
 }
 
 #[test]
 fn jayx_ping_and_pong_timers() {
     let mut exchange = jayx::Exchange::new(jayx::Config::default(), at(0)).unwrap();
-    let target = "/socket.io/?EIO=4&transport=websocket";
     let ping = [Outgoing::Text("2".to_owned())];
-    let mut session = exchange.upgrade(target, at(0)).unwrap();
+    let mut session = exchange.upgrade(SOCKET_IO, at(0)).unwrap();
     session.text("40", at(0));
     assert_eq!(due(&mut *session, 25), ping);
     session.text("3", at(30));
-    // One that nobody has asked for puts off the next ping, a pong of WebSocket does not.
+    // An unsolicited Engine.IO pong delays the next ping. A WebSocket pong does not.
     session.text("3", at(40));
     session.pong(at(50));
     assert_eq!(due(&mut *session, 65), ping);
-    assert!(is_given_up(&due(&mut *session, 85)));
+    assert!(is_closed(&due(&mut *session, 85)));
 }
 
 #[test]
 fn jayx_join_timeout_is_45s() {
     let mut exchange = jayx::Exchange::new(jayx::Config::default(), at(0)).unwrap();
-    let mut session = exchange
-        .upgrade("/socket.io/?EIO=4&transport=websocket", at(0))
-        .unwrap();
+    let mut session = exchange.upgrade(SOCKET_IO, at(0)).unwrap();
     session.text("3", at(30));
-    assert!(is_given_up(&due(&mut *session, 45)));
+    assert!(is_closed(&due(&mut *session, 45)));
     let mut plain = exchange.upgrade("/", at(0)).unwrap();
     plain.timeout(at(1_000));
     assert_eq!((plain.deadline(), sent(&mut *plain)), (None, vec![]));
 }
 
-/// Whatever the wall clock shows, and wherever it is set.
+/// Messages follow the wall clock, even if it is set back.
 #[test]
 fn bayse_messages_carry_wall_time() {
     let mut exchange = bayse::Exchange::new(bayse::Config::default(), at(0)).unwrap();
