@@ -254,4 +254,15 @@ mod tests {
             assert!(ring.pop(&mut popped).is_none() && ring.is_empty());
         }
     }
+
+    #[test]
+    fn venues_beyond_255_are_unknown() {
+        let mut ring = Ring::with_capacity(HEAD);
+        for n in 0..300 {
+            let venue = VenueName(format!("{n}").leak());
+            assert!(ring.push(&IncidentRecord { venue, ..head(0) }, b""));
+            let expected = if n < 255 { venue } else { UNKNOWN };
+            assert_eq!(ring.pop(&mut Vec::new()).unwrap().venue, expected);
+        }
+    }
 }
