@@ -80,7 +80,7 @@ pub struct DeltaVenue {
     has_checksum: bool,
     snapshots: Snapshots,
     /// How long a subscription may have no effect. None if the URL decides what the stream has.
-    patience: Option<Duration>,
+    ack_timeout: Option<Duration>,
     replaces: bool,
     queue: VecDeque<HttpRequest>,
     /// Requests under way and the symbol of each, oldest first.
@@ -112,7 +112,7 @@ impl DeltaVenue {
             sequence: Sequence::Range,
             has_checksum: false,
             snapshots: Snapshots::Http,
-            patience: None,
+            ack_timeout: None,
             replaces: false,
             queue: VecDeque::new(),
             pending: VecDeque::new(),
@@ -142,10 +142,10 @@ impl DeltaVenue {
         self
     }
 
-    /// The same connection, which subscribes to its symbols: again if that has no effect for `patience`.
+    /// The same connection, which subscribes to its symbols: again if that has no effect within `ack_timeout`.
     #[must_use]
-    pub fn with_subscriptions(mut self, patience: Duration) -> Self {
-        self.patience = Some(patience);
+    pub fn with_subscriptions(mut self, ack_timeout: Duration) -> Self {
+        self.ack_timeout = Some(ack_timeout);
         self
     }
 
@@ -197,7 +197,7 @@ impl DeltaVenue {
     }
 
     fn subscribe<H: ?Sized>(&mut self, at: usize, context: &mut Context<'_, H>) {
-        let again = self.patience.map(|patience| context.now().after(patience));
+        let again = self.ack_timeout.map(|timeout| context.now().after(timeout));
         self.symbols[at].subscribe_at = again;
         send(context, "subscribe", &self.symbols[at].name);
     }
@@ -385,7 +385,7 @@ impl Venue for DeltaVenue {
 
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
         for at in 0..self.symbols.len() {
-            if self.patience.is_some() {
+            if self.ack_timeout.is_some() {
                 self.subscribe(at, context);
             } else if let Some(book) = self.symbols[at].book {
                 context.request_snapshot(book);
@@ -464,7 +464,7 @@ impl Venue for DeltaVenue {
     }
 
     fn silence_limit(&self) -> Option<Duration> {
-        self.patience.map(|_| SILENCE)
+        self.ack_timeout.map(|_| SILENCE)
     }
 
     fn next_request(&mut self, _: Nanos) -> Option<HttpRequest> {

@@ -100,7 +100,7 @@ impl ConnectionCheck {
         &mut self,
         at: usize,
         books: &Books,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(), String> {
         let own = |id: &BookId| books.connection(*id) == u32::try_from(at).ok().map(ConnectionId);
         let own: Vec<BookId> = books.ids().filter(own).collect();
@@ -108,7 +108,7 @@ impl ConnectionCheck {
             let is_whole = own.len() == self.books;
             if is_whole && own.iter().all(|id| books.live(*id).is_some()) {
                 self.recovered(down.elapsed());
-            } else if down.elapsed() > patience {
+            } else if down.elapsed() > timeout {
                 let states = own.iter().map(|id| (books.name(*id), books.state(*id)));
                 let states: Vec<_> = states.collect();
                 return Err(format!("connection {at} does not recover: {states:?}"));
@@ -116,7 +116,7 @@ impl ConnectionCheck {
             // The markets stand still from after this call on.
             return Ok(());
         }
-        self.compare(at, &own, books, patience)
+        self.compare(at, &own, books, timeout)
     }
 
     fn recovered(&mut self, after: Duration) {
@@ -135,7 +135,7 @@ impl ConnectionCheck {
         at: usize,
         own: &[BookId],
         books: &Books,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(), String> {
         let Some(check) = &mut self.check else {
             return Ok(());
@@ -160,7 +160,7 @@ impl ConnectionCheck {
         if check.equal.len() == own.len() {
             self.agreed += 1;
             self.check = None;
-        } else if check.since.elapsed() > patience {
+        } else if check.since.elapsed() > timeout {
             let not = own.iter().filter(|id| !check.equal.contains(id));
             let not: Vec<_> = not
                 .map(|id| {

@@ -82,9 +82,9 @@ fn missing_book_retries_with_backoff() {
     assert_eq!(bench.sent().len(), 2, "the join and the subscription");
     bench.events();
     let mut attempts = 0;
-    for patience in [10, 20, 40, 80, 160, 160] {
+    for timeout in [10, 20, 40, 80, 160, 160] {
         // The server's pings go on meanwhile.
-        for _ in 0..(patience / 10) {
+        for _ in 0..(timeout / 10) {
             assert!(bench.pass(10 * SECOND - 1).is_none());
             assert!(!bench.sent().iter().any(|sent| sent.starts_with("42")));
             bench.frame("2");

@@ -325,17 +325,17 @@ fn refused_upgrade_selects_plain() {
     assert_eq!(bench.end(&refused(404)), NextAction::Connect);
     assert_eq!(bench.end(&refused(404)), NextAction::Done, "the second");
 
-    for patience in [
+    for reason in [
         refused(503),
         refused(429),
         Disconnect::Failed("no route".into()),
     ] {
         let mut bench = unknown_envelope();
         assert!(
-            matches!(bench.end(&patience), NextAction::WaitUntil(_)),
-            "{patience}"
+            matches!(bench.end(&reason), NextAction::WaitUntil(_)),
+            "{reason}"
         );
-        assert_eq!(bench.session.url(), SOCKET_IO, "{patience}");
+        assert_eq!(bench.session.url(), SOCKET_IO, "{reason}");
     }
 }
 
