@@ -375,7 +375,10 @@ fn only_requested_books_are_drawn() {
             "no live book ETHUSDT in this log; --book takes one of: BTCUSDT",
         ),
         (&["--price-range=95:94"], "the lower price comes first"),
-        (&["--price-range=95:96.05"], "96.05 is finer than the grid"),
+        (
+            &["--price-range=95:96.05"],
+            "96.05: more than 1 decimal place",
+        ),
         (&["--at=1s", "--from=1s"], "cannot be used with"),
     ] {
         let ran = plot(&log, &TempFile::new("x.png"), more);

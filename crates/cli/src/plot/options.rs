@@ -131,7 +131,7 @@ impl PriceRange {
     /// In ticks, the lower one first.
     pub(crate) fn ticks(&self, scale: Scale) -> Result<(Ticks, Ticks), Failure> {
         let ticks = |text: &str| {
-            let wrong = |error| Failure::Usage(format!("--price-range: {text} is {error}"));
+            let wrong = |error| Failure::Usage(format!("--price-range: {text}: {error}"));
             scale.ticks(text.as_bytes()).map_err(wrong)
         };
         let (low, high) = (ticks(&self.0)?, ticks(&self.1)?);

@@ -324,7 +324,8 @@ impl Pair {
         let is_candle = |key: &(String, usize)| key.0.starts_with("kline");
         let candles = |it: &Pending| it.states.keys().filter(|key| is_candle(key)).count();
         assert!(candles(&received) >= candles(&pending).min(BACKLOG));
-        let is_required = |key: &(String, usize)| !is_candle(key) || received.states.contains_key(key);
+        let is_required =
+            |key: &(String, usize)| !is_candle(key) || received.states.contains_key(key);
         pending.states.retain(|key, _| is_required(key));
         assert_eq!(received.events, pending.events);
         assert_eq!(received.states, pending.states);
