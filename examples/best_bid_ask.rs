@@ -1,4 +1,4 @@
-//! Prints the best bid and ask of JayX's BTCUSDT at each change of either: the smallest use there is.
+//! Prints the best bid and ask of JayX's BTCUSDT whenever one of them changes: a minimal program.
 //!
 //! Ends after ten lines.
 
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let Event::Book(update) = event else {
             return ControlFlow::Continue(());
         };
-        // Only a book that can be traded on; and only when its best prices differ from what was shown.
+        // Only if the book is live and its best prices have changed.
         let Some(book) = books.live(update.book) else {
             return ControlFlow::Continue(());
         };
@@ -29,15 +29,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if shown.replace((bid, ask)) == Some((bid, ask)) {
             return ControlFlow::Continue(());
         }
-        let scale = book.scale();
-        println!(
-            "{} {} x {} | {} x {}",
-            books.name(update.book),
-            scale.quantity(bid.lots),
-            scale.price(bid.ticks),
-            scale.price(ask.ticks),
-            scale.quantity(ask.lots),
-        );
+        let (name, scale) = (books.name(update.book), book.scale());
+        let [bid, ask] = [bid, ask].map(|it| (scale.price(it.ticks), scale.quantity(it.lots)));
+        println!("{name} {} x {} | {} x {}", bid.1, bid.0, ask.0, ask.1);
         lines += 1;
         if lines == 10 {
             return ControlFlow::Break(());

@@ -1,14 +1,14 @@
-//! The skeleton of a fuzz harness for a venue of one's own, and for the strategy behind it: any bytes become
-//! things that happen to a session, and at every call of the handler what must hold is held.
+//! The skeleton of a fuzz harness for a custom venue and a strategy. It converts any bytes to steps of a session, and
+//! checks invariants in every call of the handler.
 //!
-//! [`fuzz`] is all that a fuzz target calls. With cargo-fuzz it is
+//! A fuzz target calls only [`fuzz`]. With cargo-fuzz it is
 //!
 //! ```text
 //! libfuzzer_sys::fuzz_target!(|data: &[u8]| { fuzz(data); });
 //! ```
 //!
-//! Here it is given two thousand random inputs, so that the skeleton itself is tested; `docs/fuzzing.md` says
-//! what to put in the places that are marked.
+//! This program runs it with two thousand random inputs, to test the skeleton itself. `docs/fuzzing.md` describes how to
+//! adapt it.
 
 #[path = "own_venue/frame.rs"]
 mod frame;
@@ -30,28 +30,28 @@ use ticklot::{
 
 use crate::venue::Pipe;
 
-/// After so long without a message a book is stale.
+/// The time without a message after which a book is stale.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Something that happens. What a fuzzer finds is as good as this list: everything that a server and a
-/// network can do stands here.
+/// A step of a run. The list should contain everything that a server and a network can do, because a fuzzer cannot find
+/// errors in other steps.
 #[derive(Debug, Arbitrary)]
 enum Step {
     /// Time passes, in milliseconds.
     Pass(u16),
-    /// The connection ends, however it does.
+    /// The connection ends.
     End,
-    /// A book in the venue's own form, of any levels: also such that no book can hold.
+    /// A book message with arbitrary levels, including invalid ones.
     Book { bids: Vec<Level>, asks: Vec<Level> },
     /// A heartbeat.
     Heartbeat(u8),
     /// A refusal.
     Refused,
-    /// Bytes as they come.
+    /// Arbitrary bytes.
     Raw(Vec<u8>),
 }
 
-/// The strategy: here stands one's own. This one holds what every strategy relies on.
+/// The strategy. Replace it with your strategy. This one checks the invariants that every strategy relies on.
 #[derive(Default)]
 struct Strategy {
     now: Nanos,
@@ -63,7 +63,7 @@ impl Handler for Strategy {
         for id in books.ids() {
             let Some(book) = books.live(id) else { continue };
             assert!(!book.is_crossed(), "a live book is not crossed");
-            assert!(book.age(self.now) < LIMIT, "a live book is not old");
+            assert!(book.age(self.now) < LIMIT, "a live book is not stale");
             assert!(book.bids().is_sorted_by(|a, b| a.ticks > b.ticks));
             assert!(book.asks().is_sorted_by(|a, b| a.ticks < b.ticks));
             let mut levels = book.bids().chain(book.asks());
@@ -76,11 +76,11 @@ impl Handler for Strategy {
 
 impl OnMessage<Pipe> for Strategy {}
 
-/// Runs what `data` says, and panics where something does not hold. Returns how many books were applied.
+/// Runs the steps that `data` encodes, and panics if an invariant is violated. Returns the number of applied books.
 fn fuzz(data: &[u8]) -> u64 {
     let mut data = Unstructured::new(data);
     let mut run = Run::new();
-    // One step after the other, as long as there are bytes: a `Vec` of steps ends at the toss of a coin.
+    // Steps are read until the bytes are used up. `Vec<Step>` would end at a random bit.
     while !data.is_empty()
         && let Ok(step) = Step::arbitrary(&mut data)
     {
@@ -113,18 +113,14 @@ impl Run {
         }
     }
 
-    /// Calls the session at the time that it is.
+    /// Calls the session with the current time.
     fn with<R>(
         &mut self,
         work: impl FnOnce(&mut Session<Pipe>, Nanos, &mut Books, &mut Strategy) -> R,
     ) -> R {
-        self.strategy.now = self.now;
-        work(
-            &mut self.session,
-            self.now,
-            &mut self.books,
-            &mut self.strategy,
-        )
+        let (books, strategy) = (&mut self.books, &mut self.strategy);
+        strategy.now = self.now;
+        work(&mut self.session, self.now, books, strategy)
     }
 
     fn step(&mut self, step: &Step) {
@@ -158,21 +154,19 @@ impl Run {
         self.send();
     }
 
-    /// A frame comes: these bytes, or the text that was written. Decoding is a function of the bytes.
+    /// Receives a frame: these bytes, or the text in `frame`. Checks that decoding depends only on the bytes.
     fn feed(&mut self, bytes: Option<&[u8]>) -> CallOutcome {
         let text = std::mem::take(&mut self.frame);
         let bytes = bytes.unwrap_or(text.as_bytes());
-        let (mut one, mut other) = (frame::Decoder::default(), frame::Decoder::default());
-        assert_eq!(
-            one.decode(bytes, Scale::UNIT),
-            other.decode(bytes, Scale::UNIT)
-        );
+        let [mut one, mut other] = [frame::Decoder::default(), frame::Decoder::default()];
+        let decoded = one.decode(bytes, Scale::UNIT);
+        assert_eq!(decoded, other.decode(bytes, Scale::UNIT));
         let reply = self.with(|session, now, books, it| session.frame(bytes, now, books, it));
         self.frame = text;
         reply
     }
 
-    /// Time passes as a driver lets it: the session is called back when it asks for it.
+    /// Lets time pass, and calls the session at its deadlines, as a driver does.
     fn pass(&mut self, length: Duration) {
         let until = self.now.after(length);
         while let Some(due) = self.session.deadline().filter(|due| *due <= until) {
@@ -184,32 +178,28 @@ impl Run {
             }
             self.send();
             let next = self.session.deadline();
-            assert!(next.is_none_or(|next| next > self.now), "time goes on");
+            assert!(next.is_none_or(|next| next > self.now), "deadlines advance");
         }
         self.now = self.now.max(until);
     }
 
     fn end(&mut self, reason: &Disconnect) {
         let _ = self.with(|session, now, books, it| session.disconnected(now, reason, books, it));
-        let books = &self.books;
-        assert!(
-            books.ids().all(|id| books.live(id).is_none()),
-            "none is live when it is gone"
-        );
+        let is_live = |id| self.books.live(id).is_some();
+        let has_live = self.books.ids().any(is_live);
+        assert!(!has_live, "no book is live without a connection");
         if let NextAction::WaitUntil(time) = self.session.next(self.now) {
             self.now = time;
         }
     }
 
-    /// What is sent is what the venue understands.
+    /// Sends all outgoing messages, and checks that the venue understands them.
     fn send(&mut self) {
-        let certain = !self.session.has_outgoing(self.now);
+        let has_outgoing = self.session.has_outgoing(self.now);
         while let Some(message) = self.session.outgoing(self.now) {
-            assert!(!certain, "it said that there was nothing");
-            assert!(
-                message.starts_with(b"S|") || message.starts_with(b"H|"),
-                "{message:?}"
-            );
+            assert!(has_outgoing, "`has_outgoing` was false");
+            let is_known = message.starts_with(b"S|") || message.starts_with(b"H|");
+            assert!(is_known, "{message:?}");
         }
     }
 }
@@ -218,7 +208,7 @@ fn write_book(out: &mut String, bids: &[Level], asks: &[Level]) {
     let write_side = |out: &mut String, side: &[Level]| {
         for (n, level) in side.iter().enumerate() {
             let comma = if n == 0 { "" } else { "," };
-            // Prices near each other, so that sides meet and cross.
+            // A narrow range of prices, so that the sides cross.
             let _ = write!(out, "{comma}{}x{}", level.ticks.0 % 64, level.lots.0 % 8);
         }
     };
@@ -237,9 +227,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         random.fill(&mut data);
         books += fuzz(&data);
     }
-    println!("{INPUTS} inputs, {books} books applied, nothing broke");
+    println!("{INPUTS} inputs, {books} books applied, no failure");
     if books == 0 {
-        return Err("no input became a book: the harness tests nothing".into());
+        return Err("no input contained a valid book: the harness tests nothing".into());
     }
     Ok(())
 }

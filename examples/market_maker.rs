@@ -1,12 +1,12 @@
-//! The skeleton of a market maker: it quotes around a live book, and cancels in the call in which the book
-//! stops being live: stale, a gap, crossed, disconnected. It sends no orders; its intents are handed to a
-//! function, here one that prints.
+//! The skeleton of a market maker. It quotes around a live book, and cancels its quotes in the call in which the book
+//! stops being live: stale, a gap, crossed or disconnected. It sends no orders, but passes its intents to a function,
+//! which here prints them.
 //!
-//! The feed spins: `main`'s thread reads the socket again and again and never sleeps, which takes a processor whole. A
-//! program that shares its processors with others calls `Feed::run` on a runtime instead; nothing else changes.
+//! The feed spins: the main thread reads the socket in a busy loop, which occupies a processor. A program that shares its
+//! processors calls `Feed::run` on a runtime instead. Nothing else changes.
 //!
-//! The server that it runs against freezes, sends garbage and drops the connection now and then. Ends when
-//! it has cancelled for each of the three.
+//! The simulated server sometimes freezes, sends garbage and drops the connection. The program ends when it has cancelled
+//! for each of these reasons.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,21 +20,21 @@ use ticklot::{
 };
 use ticklot_sim::{Simulator, Venue, bayse, jayx};
 
-/// What the strategy would do.
+/// An intended change of the orders in the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intent {
-    /// Have these orders in the market, instead of whatever is there.
+    /// Replace all orders with these.
     Quote { bid: Ticks, ask: Ticks },
-    /// Have none.
+    /// Cancel all orders.
     Cancel { because: BookState },
 }
 
-/// How far from the best prices it quotes, in ticks.
-const AWAY: Ticks = Ticks(1);
+/// The distance of the quotes from the best prices.
+const DISTANCE: Ticks = Ticks(1);
 
 /// Quotes every book of the feed.
 struct Maker<F> {
-    /// What is in the market, by book.
+    /// The current quotes, by book.
     quotes: BTreeMap<BookId, (Ticks, Ticks)>,
     act: F,
 }
@@ -56,7 +56,7 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Maker<F> {
         (self.act)(change.instrument.name, Intent::Cancel { because })
     }
 
-    /// Quotes a book anew, if that changes anything.
+    /// Quotes a book, if its quotes change.
     fn quote(&mut self, id: BookId, books: &Books) -> ControlFlow<()> {
         let Some(book) = books.live(id) else {
             return ControlFlow::Continue(());
@@ -64,7 +64,7 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Maker<F> {
         let (Some(best_bid), Some(best_ask)) = (book.best_bid(), book.best_ask()) else {
             return ControlFlow::Continue(());
         };
-        let (bid, ask) = (best_bid.ticks - AWAY, best_ask.ticks + AWAY);
+        let (bid, ask) = (best_bid.ticks - DISTANCE, best_ask.ticks + DISTANCE);
         if self.quotes.insert(id, (bid, ask)) == Some((bid, ask)) {
             return ControlFlow::Continue(());
         }
@@ -75,7 +75,7 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Maker<F> {
 impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Handler for Maker<F> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         match event {
-            // In the same call that ended the book's trust, and before its update.
+            // Emitted in the call that made the book invalid, before its update.
             Event::State(change) => self.cancel(&change),
             Event::Book(update) => self.quote(update.book, books),
             _ => ControlFlow::Continue(()),
@@ -83,13 +83,13 @@ impl<F: FnMut(&str, Intent) -> ControlFlow<()>> Handler for Maker<F> {
     }
 }
 
-/// It reads no messages of a venue.
+/// It needs no messages of venues.
 impl<F: FnMut(&str, Intent) -> ControlFlow<()>, V: ticklot::venue::Venue> OnMessage<V>
     for Maker<F>
 {
 }
 
-/// A server with faults, and a feed that follows it.
+/// A server with injected faults, and a feed that follows it.
 fn against<H: OnMessage<JayX>>(
     faults: &str,
     maker: H,
@@ -113,8 +113,8 @@ fn against<H: OnMessage<JayX>>(
     Ok((venues, feed))
 }
 
-/// While nothing arrives, the last order book is decoded again, which keeps code and data in the caches. The thread is not
-/// bound to a processor here; `pinned_thread.rs` does that.
+/// While the thread is idle, it decodes the last order book again, which keeps code and data in the caches. The thread is
+/// not bound to a processor; `pinned_thread.rs` shows that.
 fn spin_options() -> SpinOptions {
     let mut options = SpinOptions::default();
     options.keep_warm = Some(Duration::from_micros(100));
@@ -152,13 +152,13 @@ mod tests {
     use ticklot::jayx::Envelope;
     use ticklot::{ConnectionId, Disconnect, Gap, Nanos, Session};
 
-    /// Takes a third of a second: the server freezes for good before one of its first hundred messages, and
-    /// the book is stale 200 ms later.
+    /// Takes a third of a second: the server freezes before one of its first hundred messages, and the book is stale
+    /// 200 ms later.
     #[test]
     fn frozen_server_cancels_quotes() {
-        let mut told = Vec::new();
+        let mut intents = Vec::new();
         let maker = Maker::new(|_: &str, intent| {
-            told.push(intent);
+            intents.push(intent);
             match intent {
                 Intent::Quote { .. } => ControlFlow::Continue(()),
                 Intent::Cancel { .. } => ControlFlow::Break(()),
@@ -168,45 +168,37 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(20);
         let mut spinning = feed.spinning(&spin_options()).unwrap();
         while spinning.turn() {
-            assert!(Instant::now() < deadline, "it cancels in time");
+            assert!(Instant::now() < deadline, "the quotes were not cancelled");
         }
         drop(spinning);
         drop(feed);
-        let last = told.pop().unwrap();
-        assert_eq!(
-            last,
-            Intent::Cancel {
-                because: BookState::Stale
-            }
-        );
-        assert!(!told.is_empty(), "it has quoted before");
-        assert!(told.iter().all(|it| matches!(it, Intent::Quote { .. })));
+        let because = BookState::Stale;
+        assert_eq!(intents.pop(), Some(Intent::Cancel { because }));
+        assert!(!intents.is_empty(), "no quotes before");
+        assert!(intents.iter().all(|it| matches!(it, Intent::Quote { .. })));
     }
 
     const BOOK: &[u8] =
         br#"{"orderBook":{"bids":[{"ticks":10,"lots":1}],"asks":[{"ticks":12,"lots":1}]}}"#;
 
-    /// As [`BOOK`], with a bid above the ask.
+    /// Like [`BOOK`], with a bid above the ask.
     const CROSSED: &[u8] =
         br#"{"orderBook":{"bids":[{"ticks":13,"lots":1}],"asks":[{"ticks":12,"lots":1}]}}"#;
 
-    /// The same rules, driven by hand in virtual time: each cancellation is made in the call that ended
-    /// the book's trust.
+    /// Drives a session in virtual time: the quotes are cancelled in the call that makes the book invalid.
     #[test]
     fn cancels_in_the_same_call() {
-        let told = RefCell::new(Vec::new());
+        let intents = RefCell::new(Vec::new());
         let mut maker = Maker::new(|_: &str, intent| {
-            told.borrow_mut().push(intent);
+            intents.borrow_mut().push(intent);
             ControlFlow::Continue(())
         });
         let mut books = Books::new();
-        let venue = JayX::new("BTCUSDT")
-            .envelope(Envelope::Plain)
-            .build()
-            .unwrap();
+        let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
+        let venue = venue.build().unwrap();
         let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
         let second = |n| Nanos::from_secs(n);
-        let new = || told.borrow_mut().split_off(0);
+        let new = || intents.borrow_mut().split_off(0);
         let quote = [Intent::Quote {
             bid: Ticks(9),
             ask: Ticks(13),
@@ -223,7 +215,7 @@ mod tests {
         assert_eq!(new(), cancel(BookState::Crossed));
         let _ = session.frame(BOOK, second(5), &mut books, &mut maker);
         assert_eq!(new(), quote);
-        // Nothing for longer than the limit of 30 s.
+        // Silence for longer than the staleness limit of 30 s.
         let _ = session.timeout(second(36), &mut books, &mut maker);
         assert_eq!(new(), cancel(BookState::Stale));
         let _ = session.frame(BOOK, second(37), &mut books, &mut maker);

@@ -1,10 +1,9 @@
-//! Feeding frames from one's own socket: `ticklot` without its default features has no transport and no
-//! runtime, and a [`Session`] is driven by hand. Here the socket is a blocking one of tungstenite's; a
-//! kernel bypass, a shared-memory ring or a relay looks the same.
+//! Drives a [`Session`] with a custom socket. Without its default features, `ticklot` has no transport and no runtime.
+//! The socket here is a blocking one of tungstenite; kernel bypass, a shared-memory ring or a relay work the same way.
 //!
-//! A driver does four things: tell what happened and when, send what [`Session::outgoing`] gives, call
-//! [`Session::timeout`] at [`Session::deadline`], and connect again when [`Session::next`] says so. Ends
-//! after a hundred books.
+//! A driver has four tasks: it passes events with their times to the session, sends the messages of
+//! [`Session::outgoing`], calls [`Session::timeout`] at [`Session::deadline`], and reconnects when [`Session::next`]
+//! requests it. The program ends after a hundred books.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -23,7 +22,7 @@ use ticklot_sim::Venue;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-/// A clock of one's own: any monotonic one does.
+/// A monotonic clock. Any monotonic clock is suitable.
 struct Clock(Instant);
 
 impl Clock {
@@ -32,7 +31,7 @@ impl Clock {
     }
 }
 
-/// The strategy: counts the books that can be traded on, and has enough of them at some time.
+/// The strategy: counts updates with a live book, and stops after a hundred.
 #[derive(Default)]
 struct Counter {
     live: u32,
@@ -56,7 +55,7 @@ impl Handler for Counter {
 
 impl OnMessage<JayX> for Counter {}
 
-/// One session and all that it works with.
+/// A session with its books, strategy and clock.
 struct Driver {
     session: Session<JayX>,
     books: Books,
@@ -65,7 +64,7 @@ struct Driver {
 }
 
 impl Driver {
-    /// Until the strategy has had enough, or the session says that it is over.
+    /// Runs until the strategy or the session stops.
     fn run(&mut self) -> Result<(), Box<dyn Error>> {
         loop {
             let now = self.clock.now();
@@ -88,7 +87,7 @@ impl Driver {
         }
     }
 
-    /// One connection, from its beginning to its end.
+    /// Opens a connection and runs it to its end.
     fn connect(&mut self) -> Disconnect {
         let address = self.session.url().trim_start_matches("ws://");
         let address = address.split('/').next().unwrap_or_default();
@@ -121,7 +120,7 @@ impl Driver {
                     return Disconnect::Failed(Box::new(error));
                 }
             }
-            // The read ends in time for whatever is due next.
+            // The read times out at the next deadline.
             let wait = session.deadline().map(|due| due.since(clock.now()));
             let wait = wait.map(|wait| wait.max(Duration::from_millis(1)));
             if let Err(error) = socket.get_ref().set_read_timeout(wait) {
@@ -156,7 +155,7 @@ impl Driver {
     }
 }
 
-/// The server's code and text; 1005 stands for no code.
+/// The end by the server with its close code and reason. Code 1005 means that there was no code.
 fn closed(frame: Option<CloseFrame>) -> Disconnect {
     let (code, reason) = match frame {
         Some(frame) => (frame.code.into(), frame.reason.to_string()),
@@ -178,10 +177,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         clock: Clock(Instant::now()),
     };
     driver.run()?;
-    println!(
-        "{} live books of {} frames",
-        driver.strategy.live,
-        driver.session.stats().frames
-    );
+    let (live, frames) = (driver.strategy.live, driver.session.stats().frames);
+    println!("{live} live books of {frames} frames");
     Ok(())
 }

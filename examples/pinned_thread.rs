@@ -1,13 +1,13 @@
-//! A feed that spins on a dedicated thread, bound to one processor. The rest of the program takes what it wants from a
-//! bounded queue.
+//! A feed that spins on a dedicated thread, which is bound to one processor. It passes the best prices to the rest of the
+//! program through a bounded queue.
 //!
-//! The thread never sleeps: it reads its socket again and again, and takes all of its processor. While nothing arrives, it
-//! decodes the last order book again each 100 µs, which keeps code and data in the caches. Connecting needs a runtime and
-//! may wait for DNS and handshakes, so `Feed::spin` starts a helper thread for it. The helper is not bound to the
-//! processor, and sleeps while the connection is up.
+//! The thread never sleeps: it reads its socket in a busy loop and occupies its processor. While it is idle, it decodes
+//! the last order book again every 100 µs, which keeps code and data in the caches. Connecting needs a runtime and may
+//! wait for DNS and handshakes, so `Feed::spin` starts a helper thread for it. The helper is not bound to the processor,
+//! and sleeps while the connection is up.
 //!
-//! What else such a thread needs (an isolated processor, a fixed clock rate, interrupts elsewhere) is in
-//! `docs/tuning.md`. Ends after 300 books.
+//! `docs/tuning.md` describes the other requirements of such a thread: an isolated processor, a fixed clock rate, and
+//! interrupts on other processors. The program ends after 300 books.
 
 use std::error::Error;
 use std::io;
@@ -20,7 +20,7 @@ use ticklot::jayx::JayX;
 use ticklot::{Books, Event, Feed, Level, Nanos, SpinOptions};
 use ticklot_sim::Venue;
 
-/// What the strategy's thread sends to the others: small, and copied.
+/// A message of the feed's thread: the best prices after an update.
 #[derive(Clone, Copy, Debug)]
 struct Touch {
     bid: Option<Level>,
@@ -36,8 +36,8 @@ fn last_processor() -> io::Result<usize> {
     last.ok_or_else(|| io::Error::other("no processor to run on"))
 }
 
-/// Runs the feed on a dedicated thread, bound to `cpu`, until 300 books have come. Sends the touch of each to `touches`.
-/// When the queue is full, it counts the touch as lost and never waits.
+/// Runs the feed on a dedicated thread, bound to `cpu`, for 300 books. Sends the touch of each to `touches`. If the queue
+/// is full, it counts the touch as lost, because it must not wait.
 fn spawn(url: String, cpu: usize, touches: SyncSender<Touch>) -> JoinHandle<io::Result<u64>> {
     thread::spawn(move || {
         let (mut books_seen, mut lost) = (0, 0);
@@ -76,17 +76,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let venues = ticklot_examples::venues()?;
     let url = venues.url(Venue::Jayx).ok_or("JayX is served")?;
     let cpu = last_processor()?;
-    let (touches, taken) = sync_channel(1_024);
+    let (touches, received) = sync_channel(1_024);
     let feed = spawn(url, cpu, touches);
     let mut count = 0;
     let mut last: Option<Touch> = None;
     loop {
-        match taken.try_recv() {
+        match received.try_recv() {
             Ok(touch) => {
                 count += 1;
                 last = Some(touch);
             }
-            // A receiver that sleeps in `recv` would have to be woken: a system call of the feed's thread for each touch.
+            // Waking a receiver that blocks in `recv` would cost the feed's thread a system call per touch.
             Err(TryRecvError::Empty) => thread::sleep(Duration::from_millis(1)),
             // The queue ends with the feed.
             Err(TryRecvError::Disconnected) => break,
@@ -94,12 +94,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let lost = feed.join().map_err(|_| "the feed's thread panicked")??;
     println!("pinned to processor {cpu}: {count} touches, {lost} lost");
-    let last = last.ok_or("nothing came")?;
-    println!(
-        "last: {:?} | {:?} after {} ms",
-        last.bid.map(|level| level.ticks.0),
-        last.ask.map(|level| level.ticks.0),
-        last.received.0 / 1_000_000,
-    );
+    let last = last.ok_or("no touch was received")?;
+    let [bid, ask] = [last.bid, last.ask].map(|level| level.map(|it| it.ticks.0));
+    let ms = last.received.0 / 1_000_000;
+    println!("last: {bid:?} | {ask:?} after {ms} ms");
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Recording what passes, and playing it again: the books of the replay equal the live ones, digest by digest.
+//! Records a feed and replays the log. The checksums of the replayed books equal those of the live books.
 //!
-//! A recorder looks on while the feed runs, and writes both directions from a thread of its own. `ticklot replay`,
-//! `ticklot plot` and `ticklot serve --log` read the log too. Ends after a hundred books.
+//! A recorder taps the feed and writes the messages of both directions on a separate thread. `ticklot replay`, `ticklot
+//! plot` and `ticklot serve --log` can read the log as well. The program ends after a hundred books.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -14,58 +14,55 @@ use ticklot_sim::Venue;
 
 const BOOKS: usize = 100;
 
-/// The digest of each live book, as it was applied.
+/// The checksum of the live book after each update.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Digests(Vec<u32>);
+struct Checksums(Vec<u32>);
 
-impl Handler for Digests {
+impl Handler for Checksums {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         if let Event::Book(update) = event
             && let Some(book) = books.live(update.book)
         {
             self.0.push(book.crc32());
         }
-        // The replay below does not ask for this: a log with more books than there were is seen to differ.
-        if self.0.len() < BOOKS {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
+        // The replay below ignores the result, so a log with additional books would be noticed.
+        match self.0.len() < BOOKS {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
         }
     }
 }
 
-impl OnMessage<JayX> for Digests {}
+impl OnMessage<JayX> for Checksums {}
 
-/// Follows the venue with a recorder that looks on, and gives the digests of the live books.
-async fn record(url: &str, log: &Path) -> Result<Digests, Box<dyn Error>> {
-    let mut feed = Feed::new(Digests::default());
+/// Follows the venue and records it. Returns the checksums of the live books.
+async fn record(url: &str, log: &Path) -> Result<Checksums, Box<dyn Error>> {
+    let mut feed = Feed::new(Checksums::default());
     feed.add(JayX::new("BTCUSDT").url(url).build()?);
     let recorder = Recorder::create(log, feed.clock().unix_zero(), RecordOptions::default())?;
     feed.tap(recorder.clone());
     feed.run().await;
-    // Waits until all of it is in the file.
+    // Waits until all records are written.
     let recorded = recorder.finish()?;
-    println!(
-        "{} lines recorded, {} of them frames, {} dropped",
-        recorded.lines, recorded.frames, recorded.dropped
-    );
-    let (_, digests) = feed.into_parts();
-    Ok(digests)
+    let (lines, frames, dropped) = (recorded.lines, recorded.frames, recorded.dropped);
+    println!("{lines} lines recorded, {frames} of them frames, {dropped} dropped");
+    let (_, checksums) = feed.into_parts();
+    Ok(checksums)
 }
 
-/// The digests of the books that a log makes.
-fn replay(log: &Path) -> Result<Digests, Box<dyn Error>> {
-    let (mut replay, mut digests) = (Replay::new(), Digests::default());
+/// Replays the log. Returns the checksums of the books.
+fn replay(log: &Path) -> Result<Checksums, Box<dyn Error>> {
+    let (mut replay, mut checksums) = (Replay::new(), Checksums::default());
     let mut log = FrameLog::open(log)?.everything();
     while let Some(record) = log.next_record() {
         let record = record?;
         if !replay.knows(record) {
             replay.add(record, JayX::new("BTCUSDT").build()?)?;
         }
-        replay.apply(record, &mut digests);
+        replay.apply(record, &mut checksums);
     }
     replay.finish();
-    Ok(digests)
+    Ok(checksums)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -82,6 +79,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if live != replayed {
         return Err("the replayed books differ from the live ones".into());
     }
-    println!("every digest is equal");
+    println!("all checksums are equal");
     Ok(())
 }

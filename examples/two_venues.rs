@@ -1,9 +1,8 @@
-//! Both venues in one handler: it is called for either with all books at hand, on one thread, so it
-//! compares them without a lock and without a queue.
+//! Two venues with one handler. It is called on one thread with the books of both venues, so it compares them without
+//! locks or queues.
 //!
-//! Here it asks of each of Bayse's outcomes whether buying YES and NO together costs less than the one
-//! dollar that one of them will pay, and how JayX's price has moved meanwhile. Ends after 200 updates of
-//! each venue.
+//! The program computes whether YES and NO of a Bayse market together cost less than the one dollar that one of them will
+//! pay, and how the price of JayX has moved meanwhile. It ends after 200 updates of each venue.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -21,16 +20,16 @@ const ONE: Ticks = Ticks(100);
 
 #[derive(Debug, Default)]
 struct Watcher {
-    /// Updates of JayX, and of Bayse.
+    /// The number of updates of JayX and of Bayse.
     seen: [u32; 2],
     first_mid: Option<HalfTicks>,
     last_mid: Option<HalfTicks>,
-    /// The least that both outcomes have cost together.
+    /// The lowest price of both outcomes together.
     cheapest: Option<Ticks>,
 }
 
 impl Watcher {
-    /// What both outcomes cost together, while both books can be traded on.
+    /// The price of both outcomes together; none unless both books are live.
     fn cost_of_both(books: &Books) -> Option<Ticks> {
         let listing = Listing::rate_cut();
         let best_ask = |outcome: &str| {
@@ -81,24 +80,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     feed.run().await;
 
     let (_, watcher) = feed.into_parts();
-    let (first, last) = (
-        watcher.first_mid.ok_or("no mid")?,
-        watcher.last_mid.ok_or("no mid")?,
-    );
-    let cheapest = watcher.cheapest.ok_or("no two live books")?;
+    let mids = watcher.first_mid.zip(watcher.last_mid);
+    let (first, last) = mids.ok_or("no mid")?;
+    let cheapest = watcher.cheapest.ok_or("never two live books")?;
     println!("BTCUSDT: mid moved by {} half ticks", last.0 - first.0);
-    println!(
-        "{}: YES and NO together cost {cheapest} cents at least{}",
-        Listing::rate_cut().market_id,
-        if cheapest < ONE {
-            ", less than they pay"
-        } else {
-            ""
-        },
-    );
-    println!(
-        "updates: JayX {}, Bayse {}",
-        watcher.seen[0], watcher.seen[1]
-    );
+    let note = if cheapest < ONE {
+        ", less than they pay"
+    } else {
+        ""
+    };
+    let market = Listing::rate_cut().market_id;
+    println!("{market}: YES and NO together cost {cheapest} cents at least{note}");
+    let [jayx, bayse] = watcher.seen;
+    println!("updates: JayX {jayx}, Bayse {bayse}");
     Ok(())
 }

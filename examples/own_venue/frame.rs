@@ -1,13 +1,13 @@
-//! The frame side of a venue of one's own: bytes to borrowed messages, requests to bytes. No socket, no
-//! clock, and no allocation once its buffers have grown.
+//! The codec of a custom venue: decodes frames to borrowed messages and encodes requests. It has no socket and no clock,
+//! and does not allocate once its buffers have grown.
 //!
-//! The venue, "Pipe", is made up. A frame is one message, its fields apart by `|`:
+//! The venue, "Pipe", is fictional. A frame is one message, whose fields are separated by `|`:
 //!
 //! | to the client | |
 //! |---|---|
-//! | `B\|BTC-USD\|61800.30x2.5,61800.20x1\|61800.40x3` | a whole book: its bids, its asks |
-//! | `H\|17` | a heartbeat, to be sent back as it is |
-//! | `E\|no such symbol` | what was asked for is refused |
+//! | `B\|BTC-USD\|61800.30x2.5,61800.20x1\|61800.40x3` | a snapshot: the bids, the asks |
+//! | `H\|17` | a heartbeat, which the client sends back unchanged |
+//! | `E\|no such symbol` | a refusal of the request |
 //!
 //! | to the server | |
 //! |---|---|
@@ -18,32 +18,31 @@ use ticklot::events::{DecodeError, ErrorKind};
 use ticklot::venue::VenueName;
 use ticklot::{Level, Lots, Scale, Ticks};
 
-/// The name that the venue's errors carry.
+/// The name of the venue in errors.
 pub(crate) const NAME: VenueName = VenueName("pipe");
 
-/// A message, with everything borrowed: from the frame, and from the decoder's buffers.
+/// A message, which borrows from the frame and the decoder's buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message<'a> {
-    /// A whole book.
+    /// A snapshot.
     Book(Book<'a>),
-    /// To be sent back as it is.
+    /// The whole frame of a heartbeat, which the client sends back unchanged.
     Heartbeat(&'a [u8]),
-    /// The venue's words for why it refuses.
+    /// The reason of a refusal.
     Refused(&'a str),
 }
 
 /// A snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Book<'a> {
-    /// Of what.
     pub(crate) symbol: &'a str,
-    /// The buyers, in the order of the message.
+    /// The bids in the order of the message.
     pub(crate) bids: &'a [Level],
-    /// The sellers, in the order of the message.
+    /// The asks in the order of the message.
     pub(crate) asks: &'a [Level],
 }
 
-/// Reads messages. It keeps its buffers.
+/// Decodes messages, and reuses its buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     bids: Vec<Level>,
@@ -51,10 +50,10 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Reads a frame. Prices and quantities become ticks and lots exactly.
+    /// Decodes a frame. Prices and quantities become ticks and lots exactly.
     ///
     /// # Errors
-    /// It is no message of the venue's; the error tells the byte.
+    /// The frame is not a valid message; the error contains the byte offset.
     pub(crate) fn decode<'a>(
         &'a mut self,
         frame: &'a [u8],
@@ -84,13 +83,13 @@ impl Decoder {
     }
 }
 
-/// Appends the subscription to a symbol.
+/// Appends a subscription request for a symbol.
 pub(crate) fn subscribe(out: &mut Vec<u8>, symbol: &str) {
     out.extend_from_slice(b"S|");
     out.extend_from_slice(symbol.as_bytes());
 }
 
-/// What a book refused, as an error of its message.
+/// The error of a message whose levels the book rejects.
 pub(crate) fn refusal(error: BookError) -> DecodeError {
     wrong(0, ErrorKind::Book(error.kind))
 }
@@ -104,15 +103,15 @@ fn wrong(offset: usize, kind: ErrorKind) -> DecodeError {
     }
 }
 
-/// The fields of a message, one after the other.
+/// Iterates over the fields of a message.
 struct Fields<'a> {
     text: &'a str,
-    /// Where the next begins; beyond the text when there is none.
+    /// The offset of the next field; beyond the text if there is none.
     at: usize,
 }
 
 impl<'a> Fields<'a> {
-    /// The next field and where it begins.
+    /// The next field and its offset.
     fn next(&mut self, field: &'static str) -> Result<(usize, &'a str), DecodeError> {
         let start = self.at;
         let rest = self.text.get(start..);
@@ -123,7 +122,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads `61800.30x2.5,61800.20x1` into `out`; an empty side is empty.
+/// Decodes levels such as `61800.30x2.5,61800.20x1` into `out`. An empty text is an empty side.
 fn levels(
     (mut at, text): (usize, &str),
     field: &'static str,
@@ -135,17 +134,13 @@ fn levels(
         return Ok(());
     }
     for level in text.split(',') {
-        let (price, quantity) = level
-            .split_once('x')
-            .ok_or_else(|| wrong(at, ErrorKind::Missing { field }))?;
+        let numbers = level.split_once('x');
+        let (price, quantity) = numbers.ok_or_else(|| wrong(at, ErrorKind::Missing { field }))?;
         let number = |offset, error| wrong(offset, ErrorKind::Number { field, error });
-        let ticks = scale
-            .ticks(price.as_bytes())
-            .map_err(|error| number(at, error))?;
-        let behind = at + price.len() + 1;
-        let lots = scale
-            .lots(quantity.as_bytes())
-            .map_err(|error| number(behind, error))?;
+        let ticks = scale.ticks(price.as_bytes());
+        let ticks = ticks.map_err(|error| number(at, error))?;
+        let lots = scale.lots(quantity.as_bytes());
+        let lots = lots.map_err(|error| number(at + price.len() + 1, error))?;
         if ticks < Ticks(0) || lots < Lots(0) {
             return Err(wrong(at, ErrorKind::Negative { field }));
         }
@@ -179,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_tell_the_byte() {
+    fn errors_have_byte_offsets() {
         let table = [
             ("", 0, "kind: unknown value"),
             ("H", 2, "number: missing"),

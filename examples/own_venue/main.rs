@@ -1,7 +1,7 @@
-//! A venue of one's own, in one pair of files: `frame.rs` is its wire, `venue.rs` its rules. Nothing else of
-//! the family has to know of it: a [`Feed`] takes it as it takes JayX.
+//! A custom venue in two files: `frame.rs` implements its wire format, and `venue.rs` its protocol. A [`Feed`] uses it
+//! like JayX, without changes in other crates.
 //!
-//! The server is a few lines below. Ends after twenty books, the last of which came after a reconnect.
+//! The server is implemented below. The program ends after twenty books, the last of which arrive after a reconnect.
 
 mod frame;
 mod venue;
@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::venue::Pipe;
 
-/// How many books the server sends on a connection before it hangs up.
+/// The number of books that the server sends before it closes a connection.
 const BOOKS: u32 = 15;
 
 #[tokio::main(flavor = "current_thread")]
@@ -50,11 +50,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     feed.add_with(venue, options, Config::default());
     tokio::select! {
         _ = feed.run() => Ok(()),
-        gone = serve(&listener) => Err(gone.into()),
+        error = serve(&listener) => Err(error.into()),
     }
 }
 
-/// The venue: a heartbeat, and a book every few milliseconds. Each connection has fifteen of them.
+/// The server: sends a heartbeat, and then [`BOOKS`] books a few milliseconds apart.
 async fn serve(listener: &TcpListener) -> io::Error {
     loop {
         let served = async {
@@ -64,7 +64,7 @@ async fn serve(listener: &TcpListener) -> io::Error {
         };
         match served.await {
             Ok(()) => {}
-            // A client that hangs up is no reason to stop.
+            // A client that closes the connection does not stop the server.
             Err(error) if error.kind() == io::ErrorKind::Other => {}
             Err(error) => return error,
         }
@@ -86,26 +86,22 @@ async fn stream(mut connection: Connection) -> Result<(), ticklot_transport::Err
     Ok(())
 }
 
-/// The server's half of a WebSocket's handshake.
+/// The server's side of a WebSocket handshake.
 async fn upgrade(mut tcp: TcpStream) -> io::Result<Connection> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(tcp.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head);
-    let key = head
-        .lines()
-        .find_map(|line| line.strip_prefix("sec-websocket-key: "))
-        .ok_or_else(|| io::Error::other("no upgrade"))?;
-    let answer = format!(
+    let mut lines = head.lines();
+    let key = lines.find_map(|line| line.strip_prefix("sec-websocket-key: "));
+    let key = key.ok_or_else(|| io::Error::other("no upgrade"))?;
+    let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {}\r\n\r\n",
         accept_key(key)
     );
-    tcp.write_all(answer.as_bytes()).await?;
-    Ok(Connection::accept(
-        tcp,
-        Default::default(),
-        &Config::default(),
-    ))
+    tcp.write_all(response.as_bytes()).await?;
+    let rest = Default::default();
+    Ok(Connection::accept(tcp, rest, &Config::default()))
 }

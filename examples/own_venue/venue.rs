@@ -1,6 +1,6 @@
-//! The rules of a custom venue on one connection: a state machine without I/O, which gets frames and their
-//! times and queues outgoing messages. [`ticklot::Session`] and [`ticklot::Feed`] do the rest: reconnecting,
-//! staleness and the state of the book.
+//! The protocol of a custom venue on one connection: a state machine without I/O, which receives frames with their times
+//! and queues outgoing messages. [`ticklot::Session`] and [`ticklot::Feed`] implement reconnecting, staleness and the
+//! state of the book.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use ticklot::{BookId, Books, ConnectionId, Instrument, Nanos, OnMessage, Scale};
 
 use crate::frame::{self, Decoder, Message};
 
-/// The server sends a heartbeat every 5 s; one that misses two is gone.
+/// The server sends a heartbeat every 5 s. After two missing ones the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(11);
 
-/// How long a subscription may go without a book before it is sent again.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time without a book after which the subscription is sent again.
+const BOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One connection to the venue, with one book.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub(crate) struct Pipe {
     scale: Scale,
     decoder: Decoder,
     book: Option<BookId>,
-    /// When the subscription is sent again, unless a book comes.
-    ask_at: Option<Nanos>,
+    /// When the subscription is sent again, unless a book arrives.
+    resubscribe_at: Option<Nanos>,
 }
 
 impl Pipe {
@@ -40,13 +40,13 @@ impl Pipe {
             scale,
             decoder: Decoder::default(),
             book: None,
-            ask_at: None,
+            resubscribe_at: None,
         }
     }
 
     fn subscribe(&mut self, now: Nanos, outbox: &mut Outbox) {
         outbox.push(|out| frame::subscribe(out, &self.symbol));
-        self.ask_at = Some(now.after(PATIENCE));
+        self.resubscribe_at = Some(now.after(BOOK_TIMEOUT));
     }
 }
 
@@ -85,7 +85,7 @@ impl Venue for Pipe {
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
-                // It may have been the book: what the book holds may be out of date.
+                // The message may have been a book, so the current one may be outdated.
                 return CallOutcome::from(context.unreadable(Concerns::Book(id), error, frame));
             }
         };
@@ -110,7 +110,7 @@ impl Venue for Pipe {
                     ..Snapshot::default()
                 };
                 let flow: ControlFlow<()> = context.apply_snapshot(id, &snapshot, frame::refusal);
-                self.ask_at = None;
+                self.resubscribe_at = None;
                 CallOutcome::from(flow)
             }
         }
@@ -125,12 +125,12 @@ impl Venue for Pipe {
     }
 
     fn has_message(&self, _now: Nanos) -> bool {
-        // All that is sent is in the outbox.
+        // All outgoing messages are in the outbox.
         false
     }
 
     fn deadline(&self) -> Option<Nanos> {
-        self.ask_at
+        self.resubscribe_at
     }
 
     fn timeout<H: OnMessage<Self> + ?Sized>(
@@ -154,11 +154,11 @@ mod tests {
 
     const BOOK: &[u8] = b"B|BTC-USD|61800.30x2.5|61800.40x3";
 
-    /// A session of the venue, its books, and what its handler was told.
+    /// A session of the venue, its books, and the events of its handler.
     struct Bench {
         session: Session<Pipe>,
         books: Books,
-        told: Vec<String>,
+        events: Vec<String>,
         now: Nanos,
     }
 
@@ -170,7 +170,7 @@ mod tests {
             let mut bench = Self {
                 session,
                 books,
-                told: Vec::new(),
+                events: Vec::new(),
                 now: Nanos::from_secs(1),
             };
             let _ = bench.with(|session, now, books, handler| session.opened(now, books, handler));
@@ -181,9 +181,9 @@ mod tests {
             &mut self,
             work: impl FnOnce(&mut Session<Pipe>, Nanos, &mut Books, &mut dyn OnMessage<Pipe>) -> R,
         ) -> R {
-            let told = &mut self.told;
+            let events = &mut self.events;
             let mut handler = |event: Event<'_>, _: &Books| {
-                told.push(format!("{event:?}"));
+                events.push(format!("{event:?}"));
                 ControlFlow::Continue(())
             };
             work(&mut self.session, self.now, &mut self.books, &mut handler)
@@ -220,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn unanswered_subscription_is_repeated() {
+    fn subscription_without_book_is_repeated() {
         let mut bench = Bench::open();
         let _ = bench.sent();
         let due = bench.session.deadline().unwrap();
-        assert_eq!(due, bench.now.after(PATIENCE));
+        assert_eq!(due, bench.now.after(BOOK_TIMEOUT));
         bench.now = due;
         let over = bench.with(|session, now, books, handler| session.timeout(now, books, handler));
         assert!(over.is_none());
@@ -237,7 +237,7 @@ mod tests {
         let _ = bench.frame(BOOK);
         let _ = bench.frame(b"B|BTC-USD|61800.305x2|");
         assert_eq!(bench.state().as_str(), "gap");
-        // A book with a price twice is refused by the book itself.
+        // The book itself rejects a duplicate price.
         let _ = bench.frame(b"B|BTC-USD|1x1,1x2|");
         assert_eq!(bench.state().as_str(), "gap");
         assert_eq!(bench.session.stats().bad_lines, 2);
@@ -266,10 +266,8 @@ mod tests {
         let _ = bench.frame(b"B|ETH-USD|1x1|2x1");
         assert_eq!(bench.state(), BookState::Empty);
         assert_eq!(bench.session.stats().unrequested, 1);
-        assert!(
-            bench.told.iter().any(|it| it.contains("no such symbol")),
-            "{:?}",
-            bench.told
-        );
+        let events = &bench.events;
+        let has_refusal = events.iter().any(|it| it.contains("no such symbol"));
+        assert!(has_refusal, "{events:?}");
     }
 }

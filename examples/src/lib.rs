@@ -1,15 +1,14 @@
-//! What the examples share: the venues that they run against.
+//! The simulated venues that the examples share.
 //!
-//! Each example is a program of its own, in one file: `cargo run --release -p ticklot-examples --example
-//! best_bid_ask`. It starts both venues' servers on a thread of its own, prints something that can be
-//! checked, and ends by itself. `examples/tests/run.rs` runs them all.
+//! Each example is a program: `cargo run --release -p ticklot-examples --example best_bid_ask`. It starts the servers of
+//! both venues on a separate thread, prints a result and ends. `examples/tests/run.rs` runs all of them.
 
 use std::io;
 use std::time::Duration;
 
 use ticklot_sim::{Simulator, bayse, jayx};
 
-/// Both venues, on free ports of this machine; their books move every few milliseconds.
+/// Starts both venues on free local ports. Their books change every few milliseconds.
 ///
 /// # Errors
 /// No port is free, or no thread can be started.

@@ -1,4 +1,4 @@
-//! The market maker's own tests: cargo does not run those of an example that it also builds as a program.
+//! The tests of the market maker, because cargo does not run the tests in examples.
 #![cfg(feature = "feed")]
 #![allow(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! The tests of the venue of one's own, which stand in its two files.
+//! The tests of the custom venue, because cargo does not run the tests in examples.
 
 #[path = "../own_venue/frame.rs"]
 mod frame;

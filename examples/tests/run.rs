@@ -1,6 +1,6 @@
-//! Each example runs against the embedded venues, ends by itself in time, and prints what it should.
+//! Runs each example against the simulated venues, with a time limit, and checks its output.
 #![cfg(feature = "feed")]
-// A function that a test calls fails like the test.
+// Helpers fail like tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Far more than any of them takes, on a machine that others load.
+/// A time limit that no example reaches, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Cargo builds the examples with the tests, beside them; but not when it is told to build this test alone. So it is
-/// seen to that the program is not that of an earlier source.
+/// The program of an example. Cargo builds the examples together with the tests, but not with `--test`, so this checks
+/// that the program is not older than its source.
 fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().unwrap().parent().unwrap();
@@ -24,27 +24,31 @@ fn program(name: &str) -> PathBuf {
     };
     assert!(
         Some(changed(&source).unwrap()) <= changed(&program),
-        "{name} is not built: `cargo build -p ticklot-examples --examples` builds it, as `cargo test` does without `--test`"
+        "{name} is not built: run `cargo build -p ticklot-examples --examples`, or `cargo test` without `--test`"
     );
     program
 }
 
-/// When a file was written, if it is there.
+/// When a file was last modified, if it exists.
 fn changed(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path)
-        .and_then(|file| file.modified())
-        .ok()
+    let file = std::fs::metadata(path).ok()?;
+    file.modified().ok()
+}
+
+/// Asserts that a line starts with a text.
+#[track_caller]
+fn assert_starts(line: &str, start: &str) {
+    assert!(line.starts_with(start), "{line}");
 }
 
 /// The lines that an example prints.
 fn lines(name: &str) -> Vec<String> {
     let mut command = Command::new(program(name));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    let child = command.spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{name}: {error}"));
     let start = Instant::now();
-    // What they print fits a pipe many times over.
+    // The output is far smaller than the buffer of a pipe.
     while child.try_wait().unwrap().is_none() {
         if start.elapsed() > LIMIT {
             child.kill().unwrap();
@@ -53,12 +57,8 @@ fn lines(name: &str) -> Vec<String> {
         sleep(Duration::from_millis(10));
     }
     let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{name}: {}: {errors}",
-        output.status
-    );
+    let (status, errors) = (output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(status.success(), "{name}: {status}: {errors}");
     assert_eq!(errors, "", "{name}");
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().map(str::to_owned).collect()
@@ -70,30 +70,23 @@ fn numbers(line: &str) -> Vec<i64> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-// Each takes up to a few seconds: it waits for books that come every few milliseconds.
+// Each takes up to a few seconds, for books that change every few milliseconds.
 
 #[test]
 fn best_bid_ask() {
     let lines = lines("best_bid_ask");
     assert_eq!(lines.len(), 10, "{lines:#?}");
     for line in &lines {
-        let prices: Vec<f64> = line
-            .split(['x', '|'])
-            .map(str::trim)
-            .filter_map(|word| word.parse().ok())
-            .collect();
+        let words = line.split(['x', '|']).map(str::trim);
+        let prices: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
         let [bid, ask, _lots] = prices[..] else {
             panic!("{line}")
         };
-        assert!(
-            line.starts_with("BTCUSDT ") && 0.0 < bid && bid < ask,
-            "{line}"
-        );
+        assert_starts(line, "BTCUSDT ");
+        assert!(0.0 < bid && bid < ask, "{line}");
     }
-    assert!(
-        lines.windows(2).all(|pair| pair[0] != pair[1]),
-        "{lines:#?}"
-    );
+    let differ = lines.windows(2).all(|pair| pair[0] != pair[1]);
+    assert!(differ, "{lines:#?}");
 }
 
 #[test]
@@ -101,15 +94,11 @@ fn runs_market_maker_example() {
     let lines = lines("market_maker");
     for state in ["stale", "gap", "disconnected"] {
         let cancel = format!("BTCUSDT: cancel, the book is {state}; ");
-        assert!(
-            lines.iter().any(|line| line.starts_with(&cancel)),
-            "{state}: {lines:#?}"
-        );
+        let has_cancel = lines.iter().any(|line| line.starts_with(&cancel));
+        assert!(has_cancel, "{state}: {lines:#?}");
     }
-    assert!(
-        numbers(lines.last().unwrap())[0] > 0,
-        "it quoted: {lines:#?}"
-    );
+    let quotes = numbers(lines.last().unwrap())[0];
+    assert!(quotes > 0, "{lines:#?}");
 }
 
 #[test]
@@ -118,17 +107,12 @@ fn runs_two_venues_example() {
     let [mid, cost, updates] = &lines[..] else {
         panic!("{lines:#?}")
     };
-    assert!(mid.starts_with("BTCUSDT: mid moved by "), "{mid}");
-    assert!(
-        cost.starts_with("mkt_us-rate-cut: YES and NO together cost "),
-        "{cost}"
-    );
+    assert_starts(mid, "BTCUSDT: mid moved by ");
+    assert_starts(cost, "mkt_us-rate-cut: YES and NO together cost ");
     let cost = numbers(cost)[0];
     assert!((50..200).contains(&cost), "{cost} cents");
-    assert!(
-        numbers(updates).iter().all(|count| *count >= 200),
-        "{updates}"
-    );
+    let are_enough = numbers(updates).iter().all(|count| *count >= 200);
+    assert!(are_enough, "{updates}");
 }
 
 #[test]
@@ -141,10 +125,8 @@ fn runs_pinned_thread_example() {
         panic!("{pinned}")
     };
     assert_eq!(touches + lost, 300, "{pinned}");
-    assert!(
-        last.starts_with("last: Some(") && last.ends_with(" ms"),
-        "{last}"
-    );
+    assert_starts(last, "last: Some(");
+    assert!(last.ends_with(" ms"), "{last}");
 }
 
 #[test]
@@ -156,10 +138,10 @@ fn runs_recording_example() {
     let [all, frames, dropped] = numbers(recorded)[..] else {
         panic!("{recorded}")
     };
-    // The handshake's packets are frames too, and what was sent is recorded besides.
+    // Handshake packets are frames too, and the sent messages are recorded as well.
     assert!(all > frames && frames > 100 && dropped == 0, "{recorded}");
     assert_eq!(numbers(counts), [100, 100]);
-    assert_eq!(verdict, "every digest is equal");
+    assert_eq!(verdict, "all checksums are equal");
 }
 
 #[test]
@@ -174,8 +156,8 @@ fn runs_own_socket_example() {
     let [touch, counts] = &lines[..] else {
         panic!("{lines:#?}")
     };
-    assert!(touch.starts_with("BTCUSDT Some(Level"), "{touch}");
-    assert!(counts.starts_with("100 live books of "), "{counts}");
+    assert_starts(touch, "BTCUSDT Some(Level");
+    assert_starts(counts, "100 live books of ");
 }
 
 #[test]
@@ -184,10 +166,8 @@ fn runs_hot_loop_example() {
     let [speed, sum] = &lines[..] else {
         panic!("{lines:#?}")
     };
-    assert!(
-        speed.starts_with("2000 messages of ") && speed.contains(" ns each"),
-        "{speed}"
-    );
+    assert_starts(speed, "2000 messages of ");
+    assert!(speed.contains(" ns each"), "{speed}");
     assert_ne!(numbers(sum), [0], "{sum}");
 }
 
