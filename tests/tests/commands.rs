@@ -90,7 +90,7 @@ fn config_error_names_its_line() {
     ran.assert_err("`ticklot config check FILE`");
     let ran = ticklot(["--duration=1s", "serve", "--venue=jayx"]);
     assert_eq!(ran.status, 2);
-    ran.assert_err("options go behind the command: ticklot serve ...");
+    ran.assert_err("put options after the subcommand: ticklot serve ...");
 }
 
 /// The arguments, and the whole error.
@@ -254,12 +254,11 @@ fn connection_of_two_venues_fails() {
     std::fs::write(log.path(), line("jayx") + &line("bayse")).unwrap();
     let ran = ticklot(["replay", log.path()]);
     ran.assert_status(1);
-    let error =
-        "connection 4 is of jayx at first and then of bayse: read one of them with --venue\n";
+    let error = "connection 4 has records of jayx and then of bayse: select one with --venue\n";
     ran.assert_err_ends(error);
     assert_eq!(ticklot(["replay", log.path(), "--venue=jayx"]).status, 0);
     let ran = ticklot(["replay", log.path(), "--venue=bayse", "--connection=3"]);
-    let error = "nothing passed over a connection 3: leave --connection out to read all of them\n";
+    let error = "no records of connection 3: leave --connection out to read all of them\n";
     ran.assert_err_ends(error);
 }
 

@@ -99,7 +99,7 @@ fn shows(folder: &TempFolder, incident: &str, what: &str) {
         let ran = ticklot(["replay", path]);
         assert_eq!(ran.status, 0, "{path}: {}{}", ran.out, ran.err);
         assert!(ran.err.contains(what), "{path}: {}", ran.err);
-        let summary = "1 losses of trust, 0 of them not as they were recorded\n";
+        let summary = "1 invalidations, 0 of them not as recorded\n";
         assert!(ran.out.contains(summary), "{path}: {}", ran.out);
     }
 }
@@ -200,12 +200,12 @@ fn changed_log_is_reported() {
         std::fs::write(&path, kept.join("\n") + "\n").unwrap();
         ticklot(["replay", &path])
     };
-    let different = "1 losses of trust, 1 of them not as they were recorded\n";
+    let different = "1 invalidations, 1 of them not as recorded\n";
     let crossed = replay_without(RecordKind::Received);
     assert!(
         crossed
             .err
-            .ends_with("BTCUSDT is crossed in the log, and not when it is played\n"),
+            .ends_with("BTCUSDT is crossed in the log, but not in the replay\n"),
         "{}",
         crossed.err
     );
@@ -214,7 +214,7 @@ fn changed_log_is_reported() {
     assert!(
         unnoted
             .err
-            .ends_with("BTCUSDT is crossed, which it was not when it was recorded\n"),
+            .ends_with("BTCUSDT is crossed, which the log does not state\n"),
         "{}",
         unnoted.err
     );
@@ -272,8 +272,8 @@ fn program_writes_incidents() {
         .filter_map(|line| line.strip_prefix("ticklot: an incident: "));
     let paths: Vec<&str> = told.collect();
     assert_eq!(paths.len(), 1, "one a minute: {}", ran.err);
-    ran.assert_err(" losses of trust more, too soon after another to be written\n");
+    ran.assert_err(" more invalidations followed another too soon to be written\n");
     let again = ticklot(["replay", paths[0]]);
     assert!(again.err.ends_with("BTCUSDT is gap\n"), "{}", again.err);
-    again.assert_out("1 losses of trust, 0 of them not");
+    again.assert_out("1 invalidations, 0 of them not");
 }

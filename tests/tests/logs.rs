@@ -451,7 +451,7 @@ fn replay_continues_after_truncation() {
     );
     ran.assert_out("1 parts of the log are cut off\n");
     ran.assert_out(" BTCUSDT live bid 0.02");
-    let last = "cut off in 1 places: all before and behind them was replayed\n";
+    let last = "cut off in 1 places; the lines before and after them were replayed\n";
     assert!(ran.err.ends_with(last), "{}", ran.err);
     assert!(!ran.err.contains("cannot be read"), "{}", ran.err);
 }
@@ -463,7 +463,7 @@ fn empty_log_is_an_error() {
         for ran in [replay(&log, &[]), ticklot(["replay", log.path()])] {
             assert_eq!(ran.status, 1);
             assert!(
-                ran.err.ends_with(": there is no record in it\n"),
+                ran.err.ends_with(": the log has no records\n"),
                 "{}",
                 ran.err
             );

@@ -365,10 +365,10 @@ fn only_requested_books_are_drawn() {
         "the trade was before"
     );
     for (more, expected) in [
-        (&["--from=30s"][..], "nothing is between"),
+        (&["--from=30s"][..], "empty time range from "),
         (
             &["--from=30s", "--until=40s"],
-            "nothing is to be seen: the log is from 2024-08-08T12:00:00.0",
+            "empty time range: the log is from 2024-08-08T12:00:00.0",
         ),
         (
             &["--book=ETHUSDT"],
@@ -440,7 +440,7 @@ fn undrawable_log_is_reported() {
     std::fs::write(empty.path(), "").unwrap();
     let ran = plot(&empty, &TempFile::new("x.png"), &[]);
     assert_eq!(ran.status, 1);
-    ran.assert_err("there is no record in it");
+    ran.assert_err("the log has no records");
     let early = plot(
         &log,
         &TempFile::new("x.png"),
@@ -513,7 +513,7 @@ fn plot_shows_venue_and_disconnections() {
     let out = TempFile::new("none.svg");
     for (options, status, why) in [
         (&["--connection=1"][..], 1, "no book was ever live"),
-        (&["--connection=7"], 1, "nothing passed over a connection 7"),
+        (&["--connection=7"], 1, "no records of connection 7"),
         (&["--venue=bayse"], 1, "no book was ever live"),
     ] {
         let plot = ["plot", log.path(), "--out", out.path()];
@@ -532,7 +532,7 @@ fn plot_shows_venue_and_disconnections() {
         (ran.status, ran.err.as_str()),
         (
             2,
-            "ticklot: the log does not say its venue: --venue is needed: jayx, bayse or kraken\n"
+            "ticklot: the log does not name its venue: --venue is needed (jayx, bayse or kraken)\n"
         )
     );
 }

@@ -1,11 +1,12 @@
-//! The options of order books, which live commands and those of logs share.
+//! The options of order books, which the commands of live feeds and those of logs share.
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use ticklot::bayse::Currency;
+use ticklot::book::ScaleError;
 use ticklot::{Scale, jayx};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
 use crate::parse::decimals;
 
 /// The error of `--price-decimals` and `--quantity-decimals` for Kraken.
@@ -15,26 +16,26 @@ pub(crate) const KRAKEN_DECIMALS: &str = "Kraken sends the decimals of its instr
 /// Options of order books: symbol, envelope, decimals and currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct BookArgs {
-    /// JayX's envelope; `auto` when left out
+    /// JayX's envelope [default: auto]
     #[arg(long, value_enum)]
     pub(crate) envelope: Option<EnvelopeArg>,
-    /// JayX's symbol, BTCUSDT when left out; or Kraken's, several separated by commas, BTC/USD when left out
+    /// JayX's symbol (BTCUSDT by default), or Kraken's symbols, separated by commas (BTC/USD by default)
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     pub(crate) symbol: Vec<String>,
-    /// Decimals of a price; 2 when left out, for JayX and Bayse. Kraken sends them
+    /// Decimals of a price for JayX and Bayse (2 by default). Kraken sends them
     #[arg(long, value_name = "N", value_parser = decimals)]
     pub(crate) price_decimals: Option<u8>,
-    /// Decimals of a quantity; 6 when left out, for JayX and Bayse. Kraken sends them
+    /// Decimals of a quantity for JayX and Bayse (6 by default). Kraken sends them
     #[arg(long, value_name = "N", value_parser = decimals)]
     pub(crate) quantity_decimals: Option<u8>,
-    /// The currency of Bayse order books: USD when left out; of a log, the one that its acknowledgements
-    /// name, or else unknown
+    /// The currency of Bayse order books (USD by default). For a log it defaults to the currency in its
+    /// acknowledgements, if it has any
     #[arg(long, value_enum)]
     pub(crate) currency: Option<CurrencyArg>,
 }
 
 impl BookArgs {
-    /// Whether a number of decimals is given.
+    /// Whether one of the decimals options is given.
     pub(crate) const fn has_decimals(&self) -> bool {
         self.price_decimals.is_some() || self.quantity_decimals.is_some()
     }
@@ -50,20 +51,26 @@ impl BookArgs {
         match self.symbol.as_slice() {
             [] => Ok("BTCUSDT"),
             [symbol] => Ok(symbol),
-            _ => Err(Failure::Usage(
-                "--symbol takes one symbol of JayX".to_owned(),
-            )),
+            _ => Err(usage!("--symbol takes one symbol of JayX")),
         }
     }
 
-    /// `default`, with the decimals of the options instead of its own.
+    /// The scale with the decimals of the options, or else those of `default`.
     pub(crate) fn scale(&self, default: Scale) -> Result<Scale, Failure> {
-        let price = self.price_decimals.unwrap_or(default.price_decimals());
-        let quantity = self
-            .quantity_decimals
-            .unwrap_or(default.quantity_decimals());
-        Scale::new(price, quantity).map_err(Failure::usage)
+        scale(self.price_decimals, self.quantity_decimals, default).map_err(Failure::usage)
     }
+}
+
+/// The scale with these decimals, or those of `default` where there is none.
+pub(crate) fn scale(
+    price: Option<u8>,
+    quantity: Option<u8>,
+    default: Scale,
+) -> Result<Scale, ScaleError> {
+    Scale::new(
+        price.unwrap_or(default.price_decimals()),
+        quantity.unwrap_or(default.quantity_decimals()),
+    )
 }
 
 /// A currency of Bayse order books.
@@ -92,9 +99,9 @@ impl From<CurrencyArg> for Currency {
 pub(crate) enum EnvelopeArg {
     /// Socket.IO 4 over Engine.IO 4.
     Socketio,
-    /// Plain JSON, in any of its forms.
+    /// Plain JSON.
     Plain,
-    /// The one that the server speaks: Socket.IO first, then plain JSON; of a log, found in each frame.
+    /// Detected: Socket.IO is tried first, then plain JSON. In a log, each frame is checked.
     #[default]
     Auto,
 }
@@ -109,11 +116,10 @@ impl From<EnvelopeArg> for jayx::Envelope {
     }
 }
 
-/// Refuses an option that has no effect: for each, whether it is given, whether it has an effect, and the error.
+/// Rejects options without an effect. Each entry states whether the option is given, whether it has an effect, and the
+/// error message.
 pub(crate) fn check_effects(options: &[(bool, bool, &str)]) -> Result<(), Failure> {
     let mut options = options.iter();
-    match options.find(|(given, effect, _)| *given && !effect) {
-        Some((.., wrong)) => Err(Failure::Usage((*wrong).to_owned())),
-        None => Ok(()),
-    }
+    let ineffective = options.find(|(given, effect, _)| *given && !effect);
+    ineffective.map_or(Ok(()), |(.., error)| Err(Failure::usage(error)))
 }

@@ -1,4 +1,4 @@
-//! What the program knows of a book besides the book.
+//! The counts and latencies of one book.
 
 use hdrhistogram::Histogram;
 use ticklot::events::{LastTrade, Trade};
@@ -9,13 +9,13 @@ use crate::failure::Failure;
 use crate::units::{nanos, per_second};
 
 /// Counts of one book.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct BookStats {
-    /// Order-book messages applied.
+    /// Applied order-book messages.
     pub(crate) messages: u64,
-    /// Messages at the last rate.
+    /// The value of `messages` when the rate was last computed.
     counted: u64,
-    /// When the rate was last taken.
+    /// When the rate was last computed.
     since: Nanos,
     /// Messages a second.
     pub(crate) rate: f64,
@@ -23,21 +23,17 @@ pub(crate) struct BookStats {
     pub(crate) last_trade: Option<LastTrade>,
     /// From the frame's receipt to the handler, in nanoseconds. None for a book that is not measured.
     latency: Option<BookLatency>,
-    /// How often the book was not live after a message.
+    /// Messages after which the book was not live.
     pub(crate) not_live: u64,
 }
 
 impl BookStats {
-    /// No counts yet; `latency` is an empty histogram, if the book is measured.
-    pub(crate) fn new(now: Nanos, latency: Option<BookLatency>) -> Self {
+    /// No counts yet. `latency` is an empty histogram if the book is measured.
+    pub(crate) fn new(since: Nanos, latency: Option<BookLatency>) -> Self {
         Self {
-            messages: 0,
-            counted: 0,
-            since: now,
-            rate: 0.0,
-            last_trade: None,
+            since,
             latency,
-            not_live: 0,
+            ..Self::default()
         }
     }
 
@@ -45,26 +41,24 @@ impl BookStats {
         self.messages += 1;
         self.last_trade = update.last_trade.or(self.last_trade);
         if let Some(latency) = &mut self.latency {
-            latency
-                .own
-                .saturating_record(nanos(now.since(update.received)));
+            let ns = nanos(now.since(update.received));
+            latency.histogram.saturating_record(ns);
         }
         self.not_live += u64::from(!state.is_live());
     }
 
-    /// The latency that so large a share of the messages did not exceed, in nanoseconds; none without
-    /// a measurement.
+    /// A quantile (0 to 1) of the latencies in nanoseconds. None without a measurement.
     pub(crate) fn latency(&self, quantile: f64) -> Option<u64> {
-        let latency = &self.latency.as_ref()?.own;
+        let latency = &self.latency.as_ref()?.histogram;
         (!latency.is_empty()).then(|| latency.value_at_quantile(quantile))
     }
 
-    /// Whether there is memory for the book's histograms.
+    /// Whether the memory budget has room for the book's histograms.
     pub(crate) fn is_measured(&self) -> bool {
         self.latency.is_some()
     }
 
-    /// New trades, oldest first, in the unit of the book.
+    /// Adds new trades, oldest first, in the ticks and lots of the book.
     pub(crate) fn trades(&mut self, trades: &[Trade]) {
         if let Some(trade) = trades.last() {
             self.last_trade = Some(LastTrade {
@@ -74,41 +68,39 @@ impl BookStats {
         }
     }
 
-    /// Takes the rate anew, over the time since it was last taken.
-    pub(crate) fn take_rate(&mut self, now: Nanos) {
+    /// Computes the rate over the time since it was last computed.
+    pub(crate) fn update_rate(&mut self, now: Nanos) {
         self.rate = per_second(self.messages - self.counted, nanos(now.since(self.since)));
         self.counted = self.messages;
         self.since = now;
     }
 }
 
-/// An empty histogram of nanoseconds, 1 to a minute, three digits; what is longer counts as a
-/// minute.
+/// An empty histogram of 1 ns to 1 minute with three significant digits. Longer times count as a minute.
 pub(crate) fn latency_histogram() -> Result<Histogram<u64>, Failure> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(Failure::work)
 }
 
-/// The same for one book of many: 1 ns to a minute, two digits, 15 kB. None when no histogram has these bounds,
+/// The histogram of one book: 1 ns to 1 minute with two significant digits, 15 kB. None only if the bounds are invalid,
 /// which would be a bug.
 pub(crate) fn book_latency() -> Option<Histogram<u32>> {
     Histogram::new_with_bounds(1, 60_000_000_000, 2).ok()
 }
 
-/// The histogram of one book, and the part of the feed's memory that is the book's for it and for those that a
-/// view keeps besides.
+/// The histogram of one book, and the reservation in the feed's memory budget for it and for the view's histograms.
 #[derive(Debug)]
 pub(crate) struct BookLatency {
-    own: Box<Histogram<u32>>,
+    histogram: Box<Histogram<u32>>,
     _memory: Reservation,
 }
 
 impl BookLatency {
-    /// Nothing measured yet, where so many histograms are kept of a book. None when the feed's budget has no
+    /// An empty histogram; reserves memory for `histograms` of this size. None when the feed's memory budget has no
     /// room for them.
     pub(crate) fn new(books: &Books, histograms: usize) -> Option<Self> {
-        let own = Box::new(book_latency()?);
-        let bytes = size_of_val(&*own) + size_of::<u32>() * own.distinct_values();
+        let histogram = Box::new(book_latency()?);
+        let bytes = size_of_val(&*histogram) + size_of::<u32>() * histogram.distinct_values();
         let _memory = books.reserve(histograms * bytes)?;
-        Some(Self { own, _memory })
+        Some(Self { histogram, _memory })
     }
 }

@@ -19,12 +19,12 @@ Examples:
   ticklot watch --venue jayx --symbol BTCUSDT --duration 1m
   ticklot --config ticklot.toml watch
 
-Exit status: 0, also after Ctrl-C and when the reader of a pipe goes away; 1 when the work failed; 2 when the
-arguments or the config file are wrong. An error is one line on standard error.";
+Exit status: 0, also after Ctrl-C and when the reader of a pipe exits; 1 when the command failed; 2 when the
+arguments or the config file are invalid. An error is one line on standard error.";
 
 /// Live, exact order books of JayX, Bayse Markets and Kraken.
 ///
-/// Without a command: `watch` on the embedded servers of JayX and Bayse Markets.
+/// Without a subcommand: `watch` on the embedded servers of JayX and Bayse Markets.
 #[derive(Debug, Parser)]
 #[command(name = "ticklot", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -39,29 +39,29 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show live books; of embedded servers, unless --url names others.
+    /// Show live books of the embedded servers, or of the server that --url names.
     ///
     /// There is no embedded server of Kraken: --venue kraken connects to the venue itself.
     ///
-    /// On a terminal it is a full-screen view, in which ? shows the keys; into a pipe it is a line a
-    /// second for each book, or with --json everything that happens.
+    /// On a terminal this is a full-screen view, in which ? shows the keys. Into a pipe it prints a line per book and
+    /// second, or every event with --json.
     #[command(after_help = watch::EXAMPLES)]
     Watch(WatchArgs),
-    /// Run a venue's simulated server, or play a recorded log to whoever connects.
+    /// Run a venue's simulated server, or play a recorded log to each client.
     Serve(ServeArgs),
-    /// Decode and apply a recorded log as fast as it goes, or as fast as it was, without a socket.
+    /// Decode and apply a recorded log without a network, at full speed or at the recorded pace.
     Replay(ReplayArgs),
     /// Record every frame, in both directions, for `replay` and `serve`.
     Record(RecordArgs),
-    /// Draw a recorded log: a heatmap of its depth over time, or its depth at a moment.
+    /// Draw a recorded log: a heatmap of its depth over time, or its depth at one time.
     Plot(PlotArgs),
-    /// Measure how fast this machine decodes and applies.
+    /// Measure how fast this machine decodes and applies messages.
     Bench(BenchArgs),
-    /// Check a config file, or print one with everything in it.
+    /// Check a config file, or print an example with every setting.
     Config(ConfigArgs),
-    /// Print completions for a shell.
+    /// Print shell completions.
     Completions(CompletionsArgs),
-    /// Print the manual.
+    /// Print the manual pages.
     Man(ManArgs),
 }
 
@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    /// The examples of a help text: its lines that begin with the program, as far as they are its own.
+    /// The examples of a help text: lines that begin with the program's name, up to a pipe or redirection.
     fn examples(command: &ClapCommand) -> Vec<String> {
         let help = command
             .get_after_help()
@@ -94,11 +94,11 @@ mod tests {
             path.split(' ')
                 .all(|word| line.split(' ').any(|it| it == word))
         });
-        assert!(shown, "no example of `{path} --help` is of it");
+        assert!(shown, "no example in `{path} --help` runs this command");
         let help = command.get_after_help().map(ToString::to_string);
         assert!(
             help.is_some_and(|help| help.contains("\n\nExit status: 0")),
-            "`{path} --help` does not say how it ends"
+            "`{path} --help` lists no exit statuses"
         );
         for line in all {
             let parsed = Cli::try_parse_from(line.split_whitespace());
@@ -127,40 +127,29 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Old spellings of options, which no help shows, parse to the same values.
+    /// Hidden aliases of options parse to the same values.
     #[test]
     fn accepts_old_spellings() {
         let parsed = |line: &str| {
-            let cli = Cli::try_parse_from(line.split(' '));
+            let cli = Cli::try_parse_from(format!("ticklot {line}").split(' '));
             cli.map(|cli| format!("{cli:?}"))
                 .unwrap_or_else(|error| panic!("{line}: {error}"))
         };
-        for (old, new) in [
-            ("watch --for 5s", "watch --duration 5s"),
-            ("watch --once", "watch --no-reconnect"),
-            ("watch --event kline", "watch --jayx-stream kline"),
-            ("watch --event-id e", "watch --bayse-event e"),
-            (
-                "record --out a.jsonl --for 5s",
-                "record --out a.jsonl --duration 5s",
-            ),
-            (
-                "serve --from a.jsonl --conn 1 --speed max",
-                "serve --log a.jsonl --connection 1 --speed max",
-            ),
-            ("replay a.jsonl --conn 1", "replay a.jsonl --connection 1"),
-            (
-                "plot a.jsonl --out a.png --conn 1",
-                "plot a.jsonl --out a.png --connection 1",
-            ),
-            (
-                "bench a.jsonl --conn 1 --for 5s",
-                "bench a.jsonl --connection 1 --duration 5s",
-            ),
-            ("--for 5s --once", "--duration 5s --no-reconnect"),
+        for (command, old, new) in [
+            ("watch", "--for 5s", "--duration 5s"),
+            ("watch", "--once", "--no-reconnect"),
+            ("watch", "--event kline", "--jayx-stream kline"),
+            ("watch", "--event-id e", "--bayse-event e"),
+            ("record --out a.jsonl", "--for 5s", "--duration 5s"),
+            ("serve", "--from a --conn 1", "--log a --connection 1"),
+            ("replay a.jsonl", "--conn 1", "--connection 1"),
+            ("plot a.jsonl --out a.png", "--conn 1", "--connection 1"),
+            ("bench a.jsonl", "--conn 1", "--connection 1"),
+            ("bench", "--for 5s", "--duration 5s"),
+            ("watch", "--for 5s --once", "--duration 5s --no-reconnect"),
         ] {
-            let [old_args, new_args] = [old, new].map(|it| parsed(&format!("ticklot {it}")));
-            assert_eq!(old_args, new_args, "{old}");
+            let [old, new] = [old, new].map(|options| parsed(&format!("{command} {options}")));
+            assert_eq!(old, new, "{command}");
         }
         for old in ["--for", "--once", "--conn ", "--event ", "--event-id"] {
             let help = Cli::command().render_long_help().to_string();

@@ -1,4 +1,4 @@
-//! What clap makes of the command line itself: completions for shells, and manual pages.
+//! Shell completions and manual pages, which are generated from the command line's definition.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, work};
 use crate::output::Output;
 
 const COMPLETIONS_EXAMPLE: &str = "\
-Example, for bash; the others have folders of their own:
+Example for bash; other shells use other folders:
   ticklot completions bash > ~/.local/share/bash-completion/completions/ticklot
 
-Exit status: 0; 2 when the shell is none of those.";
+Exit status: 0; 2 when the shell is unknown.";
 
 const MAN_EXAMPLE: &str = "\
 Examples:
   ticklot man | man -l -
   ticklot man --dir ~/.local/share/man/man1
 
-Exit status: 0; 1 when a page cannot be written; 2 when the arguments are wrong.";
+Exit status: 0; 1 when a page cannot be written; 2 when the arguments are invalid.";
 
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLE)]
@@ -33,7 +33,7 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = MAN_EXAMPLE)]
 pub(crate) struct ManArgs {
-    /// Write a page for each command to this folder, instead of one page with all of them
+    /// Write a page for each command to this folder, instead of printing all pages
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -44,8 +44,7 @@ pub(crate) fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     output.out.write_all(&script(args.shell, command))?;
-    output.out.flush()?;
-    Ok(())
+    Ok(output.out.flush()?)
 }
 
 fn script(shell: Shell, mut command: Command) -> Vec<u8> {
@@ -61,12 +60,7 @@ pub(crate) fn man(args: &ManArgs, command: Command, output: &mut Output) -> Resu
             .iter()
             .try_for_each(|(_, page)| output.out.write_all(page))?,
         Some(folder) => {
-            let cannot = |error| {
-                Failure::work(format_args!(
-                    "cannot write to {}: {error}",
-                    folder.display()
-                ))
-            };
+            let cannot = |error| work!("cannot write to {}: {error}", folder.display());
             std::fs::create_dir_all(folder).map_err(cannot)?;
             for (name, page) in pages {
                 let path = folder.join(format!("{name}.1"));
@@ -75,8 +69,7 @@ pub(crate) fn man(args: &ManArgs, command: Command, output: &mut Output) -> Resu
             }
         }
     }
-    output.out.flush()?;
-    Ok(())
+    Ok(output.out.flush()?)
 }
 
 fn all_pages(mut command: Command) -> Result<Vec<(String, Vec<u8>)>, Failure> {
@@ -84,7 +77,7 @@ fn all_pages(mut command: Command) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     pages(&command)
 }
 
-/// A page for the command and for each below it, by name.
+/// The pages of the command and of its subcommands, each with its name.
 fn pages(command: &Command) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut page = Vec::new();
     let name = command
@@ -133,15 +126,11 @@ mod tests {
         let text = |page: &[u8]| String::from_utf8(page.to_vec()).unwrap();
         let main = text(&pages[0].1);
         for name in names(&Cli::command()) {
-            let page = pages
-                .iter()
-                .find(|(page, _)| *page == format!("ticklot-{name}"));
+            let own = format!("ticklot-{name}");
+            let page = pages.iter().find(|(page, _)| *page == own);
             let (_, page) = page.unwrap_or_else(|| panic!("a page for {name}"));
             assert!(text(page).contains(".SH SYNOPSIS"), "{name}");
-            assert!(
-                main.contains(&name.replace('-', "\\-")),
-                "{name} in the main page"
-            );
+            assert!(main.contains(&name.replace('-', "\\-")), "{name}");
         }
         assert!(pages.iter().any(|(name, _)| name == "ticklot-config-check"));
     }

@@ -1,51 +1,72 @@
-//! The file of `--books`, which never overwrites a log.
+//! The CSV file of `--books`, which never overwrites a log.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use ticklot::capture::BookRows;
+use ticklot::{Books, Event};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 
-/// Refuses to write the rows over a log.
-pub(crate) fn check_rows(path: &Path, logs: &[&Path]) -> Result<(), Failure> {
-    if logs.iter().any(|log| is_same_file(log, path)) {
-        let path = path.display();
-        return Err(Failure::Usage(format!(
-            "--books would overwrite the log {path}"
-        )));
+/// The file of `--books`, if the option is given: a row for each order-book message.
+#[derive(Default)]
+pub(crate) struct CsvRows(Option<BookRows<BufWriter<File>>>);
+
+impl CsvRows {
+    /// Creates the file, which must be none of the logs, if there is a path. Truncates an existing file.
+    pub(crate) fn create(path: Option<&Path>, logs: &[&Path]) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self(None));
+        };
+        check_rows(path, logs)?;
+        let cannot = |error: io::Error| work!("cannot write {}: {error}", path.display());
+        let file = BufWriter::new(File::create(path).map_err(cannot)?);
+        Ok(Self(Some(BookRows::new(file).map_err(cannot)?)))
     }
-    Ok(())
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Writes a row if the event is an order-book message.
+    pub(crate) fn write(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
+        match (event, &mut self.0) {
+            (Event::Book(update), Some(rows)) => rows.write(update, books).map_err(cannot_write),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        let flushed = self.0.as_mut().map_or(Ok(()), BookRows::flush);
+        flushed.map_err(cannot_write)
+    }
 }
 
-/// Creates the file for the rows, which is none of the logs.
-pub(crate) fn create_rows(
-    path: &Path,
-    logs: &[&Path],
-) -> Result<BookRows<BufWriter<File>>, Failure> {
-    check_rows(path, logs)?;
-    let cannot =
-        |error: io::Error| Failure::work(format_args!("cannot write {}: {error}", path.display()));
-    BookRows::new(BufWriter::new(File::create(path).map_err(cannot)?)).map_err(cannot)
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn cannot_write(error: io::Error) -> Failure {
+    work!("cannot write the books: {error}")
 }
 
-/// The error of a row that cannot be written.
-pub(crate) fn cannot_write(error: &io::Error) -> Failure {
-    Failure::work(format_args!("cannot write the books: {error}"))
+/// Rejects a path for the rows that is one of the logs.
+pub(crate) fn check_rows(path: &Path, logs: &[&Path]) -> Result<(), Failure> {
+    match logs.iter().any(|log| is_same_file(log, path)) {
+        true => Err(usage!("--books would overwrite the log {}", path.display())),
+        false => Ok(()),
+    }
 }
 
-/// Whether both paths lead to one file, by whatever links.
+/// Whether both paths lead to the same file, also through hard or symbolic links.
 pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
     match (identity(a), identity(b)) {
         (Some(a), Some(b)) => a == b,
-        // A file that does not exist yet has a folder and a name.
+        // Files that do not exist yet are compared by folder and name.
         (None, None) => in_folder(a).is_some_and(|a| in_folder(b) == Some(a)),
         _ => false,
     }
 }
 
-/// Its device and its inode, which all hard links to a file share.
+/// The device and the inode, which all hard links to a file share.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Runs a feed until its end: on a runtime, or spinning.
+//! Runs a feed until its end, on a runtime or on a spinning thread.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -9,22 +9,20 @@ use ticklot::{Books, Disconnect, Event, Feed, Handler, SpinOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 use crate::feed_args::SpinArgs;
 use crate::{format_event, signals};
 
-/// Runs one feed, on a runtime or spinning as the options say.
+/// Runs one feed, on a runtime or on a spinning thread, as the options select.
 pub(crate) struct Driver {
-    /// For the feed, or, when it spins, for the thread that ends it.
+    /// Runs the feed, or the thread that stops a spinning feed.
     runtime: Runtime,
     spin: Option<SpinOptions>,
 }
 
 impl Driver {
-    /// Makes what a feed runs on.
-    ///
     /// # Errors
-    /// The operating system's; a usage error when no thread can be bound to `--cpu`.
+    /// An error of the operating system; a usage error when no thread can be bound to `--cpu`.
     pub(crate) fn new(args: &SpinArgs) -> Result<Self, Failure> {
         if let Some(cpu) = args.cpu {
             can_bind(cpu)?;
@@ -35,33 +33,33 @@ impl Driver {
         })
     }
 
-    /// Runs the feed until its connections have ended, `after` has passed, or a signal ends the program; SIGHUP only
-    /// when `hangs_up`.
+    /// Runs the feed until its connections have ended, `after` has passed, or a signal arrives. SIGHUP counts only when
+    /// `hangs_up`.
     ///
     /// # Errors
-    /// The operating system's, before the first connection.
+    /// An error of the operating system before the first connection.
     pub(crate) fn drive<H: Handler>(
         self,
         feed: &mut Feed<H>,
         after: Option<Duration>,
         hangs_up: bool,
     ) -> Result<Vec<ConnectionSummary>, Failure> {
-        let end = stop_at_the_end(feed.shutdown_handle(), after, hangs_up);
+        let stop = stop_when_due(feed.shutdown_handle(), after, hangs_up);
         let Self { runtime, spin } = self;
         let Some(options) = spin else {
             return Ok(runtime.block_on(async {
-                tokio::spawn(end);
+                tokio::spawn(stop);
                 feed.run().await
             }));
         };
         let (is_running, is_over) = oneshot::channel::<()>();
-        // Started before the calling thread is bound to a processor: a thread inherits that from its parent.
-        let ending = thread::Builder::new()
-            .name("ending".to_owned())
+        // Started before the calling thread is bound to a processor, because a thread inherits the affinity of its parent.
+        let stopper = thread::Builder::new()
+            .name("stopper".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = end => {}
+                        () = stop => {}
                         _ = is_over => {}
                     }
                 });
@@ -69,8 +67,8 @@ impl Driver {
             .map_err(Failure::work)?;
         let ended = feed.spin(&options);
         drop(is_running);
-        // A panic of it was reported when it happened.
-        let _ = ending.join();
+        // A panic of the thread was reported when it happened.
+        let _ = stopper.join();
         ended.map_err(Failure::work)
     }
 }
@@ -81,21 +79,19 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
     runtime.map_err(Failure::work)
 }
 
-/// Refuses a processor that no thread can be bound to. Only an attempt shows it: a thread may be bound to processors
-/// outside of its present set, such as isolated ones.
+/// Rejects a processor that no thread can be bound to. Only an attempt shows this, because a thread may be bound to
+/// processors outside of its current affinity mask, such as isolated ones.
 fn can_bind(cpu: usize) -> Result<(), Failure> {
     let mut nothing = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
     let mut options = SpinOptions::default();
     options.cpu = Some(cpu);
     nothing.spin(&options).map(drop).map_err(|error| {
-        Failure::Usage(format!(
-            "--cpu {cpu}: the thread cannot be bound to this processor: {error}"
-        ))
+        usage!("--cpu {cpu}: the thread cannot be bound to this processor: {error}")
     })
 }
 
-/// Ends the feed when its time is up, or when it is asked for from outside.
-async fn stop_at_the_end(stopper: ShutdownHandle, after: Option<Duration>, hangs_up: bool) {
+/// Stops the feed after the duration or at a signal.
+async fn stop_when_due(handle: ShutdownHandle, after: Option<Duration>, hangs_up: bool) {
     let time_is_up = async {
         match after {
             Some(after) => tokio::time::sleep(after).await,
@@ -106,14 +102,14 @@ async fn stop_at_the_end(stopper: ShutdownHandle, after: Option<Duration>, hangs
         () = time_is_up => {}
         () = signals::interrupted(hangs_up) => {}
     }
-    stopper.stop();
+    handle.stop();
 }
 
-/// Whether a connection's end is a success. With `no_reconnect` a normal close by the server is one.
+/// Reports a connection's end as an error unless it was requested or, with `no_reconnect`, a normal close by the server.
 pub(crate) fn check_end(end: &ConnectionSummary, no_reconnect: bool) -> Result<(), Failure> {
     match end.reason {
         Disconnect::Stopped => Ok(()),
-        // A server that closes with no code, or because it goes away, closes normally too.
+        // No close code and "going away" are normal closes too.
         Disconnect::Closed {
             code: 1000 | 1001 | 1005,
             ..
@@ -121,7 +117,7 @@ pub(crate) fn check_end(end: &ConnectionSummary, no_reconnect: bool) -> Result<(
         Disconnect::Impossible(_) => Err(Failure::usage(&end.reason)),
         _ => {
             let advice = format_event::advice(&end.reason);
-            Err(Failure::work(format_args!("{}{advice}", end.reason)))
+            Err(work!("{}{advice}", end.reason))
         }
     }
 }

@@ -16,35 +16,33 @@ use crate::venues::VenueArg;
 /// Options of the live feeds: the server, the subscriptions, the duration of the run.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct FeedArgs {
-    /// The venue; JayX and Bayse when left out
+    /// The venue (JayX and Bayse by default)
     #[arg(long, value_enum)]
     pub(crate) venue: Option<VenueArg>,
-    /// The server's URL, ws:// or wss://, with or without the venue's own path; when left out, an embedded
-    /// server, or for Kraken the venue's own, `wss://ws.kraken.com/v2`
+    /// The server's URL, ws:// or wss://, with or without the venue's path. By default an embedded server, or for
+    /// Kraken `wss://ws.kraken.com/v2`
     #[arg(long, requires = "venue")]
     pub(crate) url: Option<String>,
-    /// Trust the authorities of this PEM file and no others; those of `SSL_CERT_FILE`, or else
-    /// Mozilla's, when left out
+    /// Trust only the certificate authorities of this PEM file. By default those of `SSL_CERT_FILE`, or else Mozilla's
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// Connect through this HTTP proxy, such as `http://user:password@host:3128`; `HTTPS_PROXY` or `ALL_PROXY`
-    /// when left out. Never to an embedded server, nor to the hosts of `NO_PROXY`
+    /// Connect through this HTTP proxy, such as `http://user:password@host:3128`. By default the one of `HTTPS_PROXY`
+    /// or `ALL_PROXY`. Not used for embedded servers and the hosts of `NO_PROXY`
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
     #[command(flatten)]
     pub(crate) book: BookArgs,
-    /// How many levels a side Kraken's books have: 10, 25, 100, 500 or 1000; 10 when left out
+    /// Levels per side of Kraken's books: 10, 25, 100, 500 or 1000 (10 by default)
     #[arg(long, value_name = "N", value_parser = kraken_depth)]
     pub(crate) book_depth: Option<Depth>,
-    /// Bayse markets, by id. With `--channel activity`, the markets of the event whose fills are followed; all of
-    /// them when left out
+    /// Bayse markets, by id. For `--channel activity`, the markets of the event whose fills to follow (all by default)
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
     pub(crate) market: Vec<String>,
-    /// Subscribe to nothing, and keep every book that a server of Bayse or Kraken sends by itself, as one that plays a
-    /// log does
+    /// Subscribe to nothing, and keep every book that a server of Bayse or Kraken sends unrequested, such as `serve
+    /// --log`
     #[arg(long)]
     pub(crate) accept_any: bool,
-    /// The streams of JayX
+    /// The streams of JayX (order books by default)
     #[arg(
         long,
         alias = "event",
@@ -53,31 +51,31 @@ pub(crate) struct FeedArgs {
         value_delimiter = ','
     )]
     pub(crate) jayx_stream: Vec<JayxStream>,
-    /// The length of JayX's candles; 1 when left out
+    /// The interval of JayX's candles (1 by default)
     #[arg(long, value_name = "INTERVAL")]
     pub(crate) interval: Option<String>,
-    /// The channels of Bayse
+    /// The channels of Bayse (order books by default)
     #[arg(long, value_enum, value_name = "CHANNEL,...", value_delimiter = ',')]
     pub(crate) channel: Vec<BayseChannel>,
-    /// The Bayse event that prices and activity are of
+    /// The Bayse event whose prices and activity to follow
     #[arg(long, alias = "event-id", value_name = "ID")]
     pub(crate) bayse_event: Option<String>,
-    /// The Bayse user whose trades are followed
+    /// The Bayse user whose trades to follow
     #[arg(long, value_name = "ID")]
     pub(crate) user_id: Option<String>,
-    /// The assets whose prices are followed; all of them when left out
+    /// The assets whose prices to follow (all by default)
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     pub(crate) asset: Vec<Symbol>,
-    /// Write one row for each order-book message to this file
+    /// Write a row for each order-book message to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) books: Option<PathBuf>,
-    /// End after this time, such as 5s or 2m, with a summary
+    /// Stop after this time, such as 5s or 2m, and print a summary
     #[arg(long, alias = "for", value_name = "D", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
-    /// End when the server closes, instead of connecting again
+    /// Stop when the server closes the connection, instead of reconnecting
     #[arg(long, alias = "once")]
     pub(crate) no_reconnect: bool,
-    /// When a book loses its trust, write what came before to a file in this folder
+    /// When a book becomes invalid, write the messages before it to a file in this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) incidents: Option<PathBuf>,
     #[command(flatten)]
@@ -85,7 +83,7 @@ pub(crate) struct FeedArgs {
 }
 
 impl FeedArgs {
-    /// The streams of JayX that are followed: order books by default.
+    /// The streams of JayX to follow: order books by default.
     pub(crate) fn jayx_streams(&self) -> &[JayxStream] {
         match self.jayx_stream.as_slice() {
             [] => &[JayxStream::Orderbook],
@@ -93,7 +91,7 @@ impl FeedArgs {
         }
     }
 
-    /// The channels of Bayse that are followed: order books by default.
+    /// The channels of Bayse to follow: order books by default.
     pub(crate) fn bayse_channels(&self) -> &[BayseChannel] {
         match self.channel.as_slice() {
             [] => &[BayseChannel::Orderbook],
@@ -101,7 +99,7 @@ impl FeedArgs {
         }
     }
 
-    /// Replaces `--market any`, and Kraken's `--symbol any`, by what they are spelled now: `--accept-any`.
+    /// Replaces the old spellings `--market any` and, for Kraken, `--symbol any` with `--accept-any`.
     pub(crate) fn replace_any(&mut self) {
         for (names, is_alias) in [
             (&mut self.market, true),
@@ -114,8 +112,7 @@ impl FeedArgs {
         }
     }
 
-    /// Refuses options without an effect on what is followed. Without a config file Kraken is followed by its name
-    /// alone.
+    /// Rejects options without an effect. Without a config file, Kraken is followed only if `--venue` names it.
     pub(crate) fn check(&self, has_config: bool) -> Result<(), Failure> {
         use BayseChannel::{Activity, AssetPrices, Orderbook, Orders, Prices, UserTrades};
         let is_followed = |venue| self.venue.is_none_or(|only| only == venue);
@@ -127,30 +124,33 @@ impl FeedArgs {
         };
         let streams = self.jayx_streams();
         let has_symbol = streams.iter().any(|it| *it != JayxStream::Positions);
-        let has_kline = streams.contains(&JayxStream::Kline);
-        let book = &self.book;
-        let names_books =
-            !self.channel.is_empty() || !self.market.is_empty() || !book.symbol.is_empty();
+        let candles = jayx && streams.contains(&JayxStream::Kline);
+        let (book, any) = (&self.book, self.accept_any);
+        let (has_market, has_asset) = (!self.market.is_empty(), !self.asset.is_empty());
+        let (has_channel, has_stream) = (!self.channel.is_empty(), !self.jayx_stream.is_empty());
+        let not_for = |venue| self.venue != Some(venue);
+        const INTERVAL: &str = "--interval is for JayX's --jayx-stream kline";
+        const SYMBOL: &str =
+            "--symbol is for JayX, but for --jayx-stream positions, and for Kraken";
+        const MARKET: &str = "--market is for Bayse's --channel orderbook, activity and orders";
+        const EVENT: &str = "--bayse-event is for Bayse's --channel prices and activity";
+        const USER: &str = "--user-id is for Bayse's --channel user_trades";
+        const ASSET: &str = "--asset is for Bayse's --channel asset_prices";
+        const CURRENCY: &str = "--currency is for Bayse's --channel orderbook";
+        const ANY: &str = "--accept-any is for Bayse and Kraken";
+        const URL: &str =
+            "--accept-any subscribes to nothing: it is for a server that sends unrequested (--url)";
+        const NAMES: &str = "--channel, --market and --symbol have no effect with --accept-any, which subscribes to \
+             nothing";
+        let [markets, symbols] = [has_market || has_channel, !book.symbol.is_empty()];
         check_effects(&[
             (book.envelope.is_some(), jayx, "--envelope is for JayX"),
-            (
-                !self.jayx_stream.is_empty(),
-                jayx,
-                "--jayx-stream is for JayX",
-            ),
-            (
-                self.interval.is_some(),
-                jayx && has_kline,
-                "--interval is for JayX's --jayx-stream kline",
-            ),
-            (
-                !book.symbol.is_empty(),
-                jayx && has_symbol || kraken,
-                "--symbol is for JayX, but for --jayx-stream positions, and for Kraken",
-            ),
+            (has_stream, jayx, "--jayx-stream is for JayX"),
+            (self.interval.is_some(), candles, INTERVAL),
+            (symbols, jayx && has_symbol || kraken, SYMBOL),
             (
                 book.has_decimals(),
-                self.venue != Some(VenueArg::Kraken),
+                not_for(VenueArg::Kraken),
                 KRAKEN_DECIMALS,
             ),
             (
@@ -158,69 +158,41 @@ impl FeedArgs {
                 kraken,
                 "--book-depth is for Kraken",
             ),
-            (
-                !self.market.is_empty(),
-                carries(&[Orderbook, Activity, Orders]),
-                "--market is for Bayse's --channel orderbook, activity and orders",
-            ),
-            (!self.channel.is_empty(), bayse, "--channel is for Bayse"),
+            (has_market, carries(&[Orderbook, Activity, Orders]), MARKET),
+            (has_channel, bayse, "--channel is for Bayse"),
             (
                 self.bayse_event.is_some(),
                 carries(&[Prices, Activity]),
-                "--bayse-event is for Bayse's --channel prices and activity",
+                EVENT,
             ),
-            (
-                self.user_id.is_some(),
-                carries(&[UserTrades]),
-                "--user-id is for Bayse's --channel user_trades",
-            ),
-            (
-                !self.asset.is_empty(),
-                carries(&[AssetPrices]),
-                "--asset is for Bayse's --channel asset_prices",
-            ),
-            (
-                book.currency.is_some(),
-                carries(&[Orderbook]),
-                "--currency is for Bayse's --channel orderbook",
-            ),
-            (
-                self.accept_any,
-                self.venue != Some(VenueArg::Jayx),
-                "--accept-any is for Bayse and Kraken",
-            ),
-            (
-                self.accept_any,
-                self.url.is_some(),
-                "--accept-any subscribes to nothing: it is for a server that sends by itself (--url)",
-            ),
-            (
-                self.accept_any && names_books,
-                false,
-                "--channel, --market and --symbol have no effect with --accept-any, which subscribes to nothing",
-            ),
+            (self.user_id.is_some(), carries(&[UserTrades]), USER),
+            (has_asset, carries(&[AssetPrices]), ASSET),
+            (book.currency.is_some(), carries(&[Orderbook]), CURRENCY),
+            (any, not_for(VenueArg::Jayx), ANY),
+            (any, self.url.is_some(), URL),
+            (any && (markets || symbols), false, NAMES),
         ])
     }
 }
 
-/// Whether the feed's thread sleeps between messages, or spins.
+/// Options of a spinning feed.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SpinArgs {
-    /// Read the sockets in a loop that never sleeps: a message arrives some microseconds earlier, and the thread takes
-    /// all of its processor: see docs/watch.md
+    /// Read the sockets in a busy loop: messages arrive some microseconds earlier, and the thread occupies its
+    /// processor (see docs/watch.md)
     #[arg(long)]
     pub(crate) spin: bool,
-    /// Bind the thread that spins to this processor, by its number; it runs anywhere when left out. Linux alone
+    /// Bind the spinning thread to the processor with this number (Linux only)
     #[arg(long, value_name = "N", requires = "spin", value_parser = processor)]
     pub(crate) cpu: Option<usize>,
-    /// While the thread that spins has nothing to read, decode the last order-book message of each connection again this
-    /// often, such as 100us, which keeps code and data in the caches; never when left out
+    /// While the spinning thread is idle, decode the last order-book message of each connection at this interval, such
+    /// as 100us, to keep code and data in the caches
     #[arg(long, value_name = "INTERVAL", requires = "spin", value_parser = interval)]
     pub(crate) keep_warm: Option<Duration>,
 }
 
 impl SpinArgs {
-    /// How the feed spins, if it does.
+    /// The options of the spinning feed; none without `--spin`.
     pub(crate) fn options(&self) -> Option<SpinOptions> {
         let mut options = SpinOptions::default();
         options.cpu = self.cpu;
@@ -236,9 +208,9 @@ pub(crate) enum JayxStream {
     Orderbook,
     /// Candles.
     Kline,
-    /// Balances; the key from `TICKLOT_API_KEY`.
+    /// Balances, with the key from `TICKLOT_API_KEY`.
     Positions,
-    /// One's own orders; the key from `TICKLOT_API_KEY`.
+    /// The account's orders, with the key from `TICKLOT_API_KEY`.
     Openorders,
 }
 
@@ -257,7 +229,7 @@ pub(crate) enum BayseChannel {
     /// Fills of a user.
     #[value(name = "user_trades")]
     UserTrades,
-    /// One's own orders; credentials from `TICKLOT_API_KEY` or `TICKLOT_ACCESS_TOKEN`.
+    /// The user's orders, with credentials from `TICKLOT_API_KEY` or `TICKLOT_ACCESS_TOKEN`.
     Orders,
 }
 

@@ -1,4 +1,4 @@
-//! Books as text, a line each.
+//! Books as lines of text.
 
 use std::fmt::{self, Write};
 
@@ -7,7 +7,7 @@ use ticklot::{BookId, BookRef, Books, Level, Nanos, Scale};
 
 use crate::book_stats::BookStats;
 
-/// One line about one book.
+/// One line about a book and its statistics.
 pub(crate) fn line(
     out: &mut String,
     books: &Books,
@@ -19,53 +19,36 @@ pub(crate) fn line(
         return Ok(());
     };
     let scale = book.scale();
-    write!(
-        out,
-        "{:>6.1}s {} {} ",
-        seconds(now),
-        title(books, id),
-        book.state()
-    )?;
-    write!(
-        out,
-        "bid {} | ask {} | ",
-        Best(book.best_bid(), scale),
-        Best(book.best_ask(), scale)
-    )?;
-    facts(out, book, stats, now)?;
-    out.push('\n');
-    Ok(())
-}
-
-/// The figures of a book besides its best prices.
-fn facts(out: &mut String, book: BookRef<'_>, stats: &BookStats, now: Nanos) -> fmt::Result {
-    let scale = book.scale();
+    write!(out, "{:>6.1}s ", seconds(now))?;
+    best_prices(out, books, id, book)?;
     match book.spread() {
-        Some(spread) => write!(out, "spread {} | ", scale.price(spread))?,
-        None => out.push_str("spread - | "),
+        Some(spread) => write!(out, " | spread {}", scale.price(spread))?,
+        None => out.push_str(" | spread -"),
     }
-    write!(
-        out,
-        "last {} | age {} | ",
-        Last(stats.last_trade, scale),
-        Age(book, now)
-    )?;
-    let (p50, p99) = (stats.latency(0.5), stats.latency(0.99));
-    write!(
-        out,
-        "{:.0} msg/s | p50 {} p99 {}",
-        stats.rate,
-        Micros(p50),
-        Micros(p99)
-    )
+    let (last, age) = (Last(stats.last_trade, scale), Age(book, now));
+    write!(out, " | last {last} | age {age} | {:.0} msg/s", stats.rate)?;
+    let [p50, p99] = [0.5, 0.99].map(|quantile| Micros(stats.latency(quantile)));
+    writeln!(out, " | p50 {p50} p99 {p99}")
 }
 
-/// A JayX symbol, or a Bayse market and its outcome.
+/// The title, the state and the best prices of a book.
+pub(crate) fn best_prices(
+    out: &mut String,
+    books: &Books,
+    id: BookId,
+    book: BookRef<'_>,
+) -> fmt::Result {
+    let (title, state) = (title(books, id), book.state());
+    let [bid, ask] = [book.best_bid(), book.best_ask()].map(|level| Best(level, book.scale()));
+    write!(out, "{title} {state} bid {bid} | ask {ask}")
+}
+
+/// The name of a book for users: a JayX symbol, or a Bayse market and its outcome.
 pub(crate) fn title(books: &Books, id: BookId) -> String {
     Printable(full_name(books, id)).to_string()
 }
 
-/// A book's name with its market's, where that is another.
+/// A book's name, with the name of its market where the two differ.
 pub(crate) fn full_name(books: &Books, id: BookId) -> String {
     match (books.market(id), books.name(id)) {
         (market, name) if market == name => name.to_owned(),
@@ -73,11 +56,11 @@ pub(crate) fn full_name(books: &Books, id: BookId) -> String {
     }
 }
 
-/// The most characters of a text from outside that are printed.
+/// The most characters of a server's text that are printed.
 const MAX_PRINTED: usize = 2_048;
 
-/// What a server sent, shown: what would not show is escaped, so that it can neither move the cursor
-/// nor begin a line nor turn the text around it. A longer text than [`MAX_PRINTED`] is cut, with three dots.
+/// Displays a server's text with hidden characters escaped, so that it can neither move the cursor nor start a line nor
+/// change the direction of the text around it. Text longer than [`MAX_PRINTED`] is cut and ends in three dots.
 pub(crate) struct Printable<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Printable<T> {
@@ -87,7 +70,7 @@ impl<T: fmt::Display> fmt::Display for Printable<T> {
             left: MAX_PRINTED,
         };
         match write!(out, "{}", self.0) {
-            // Nothing more fits: the rest is not even formatted.
+            // The limit is reached; the rest is not formatted.
             Err(_) if out.left == 0 => f.write_str("..."),
             written => written,
         }
@@ -115,59 +98,48 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Whether a character does something instead of being shown: a control character, or one that changes the
-/// direction of the text around it (Unicode UAX #9, section 2).
+/// Whether a character is invisible and acts on its surroundings: a control character, or one that changes the direction
+/// of text (Unicode UAX #9, section 2).
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// For show only: a float is fine.
+/// For display only, so a float is precise enough.
 #[allow(clippy::cast_precision_loss)]
 fn seconds(time: Nanos) -> f64 {
     time.0 as f64 / 1e9
 }
 
 /// `price x quantity`, or a dash for a side without levels.
-pub(crate) struct Best(pub(crate) Option<Level>, pub(crate) Scale);
+struct Best(Option<Level>, Scale);
 
 impl fmt::Display for Best {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self(Some(level), scale) => {
-                write!(
-                    f,
-                    "{} x {}",
-                    scale.price(level.ticks),
-                    scale.quantity(level.lots)
-                )
-            }
-            Self(None, _) => f.write_str("-"),
-        }
+        let Self(Some(level), scale) = self else {
+            return f.write_str("-");
+        };
+        let (price, quantity) = (scale.price(level.ticks), scale.quantity(level.lots));
+        write!(f, "{price} x {quantity}")
     }
 }
 
+/// The side, if known, and the price of the last trade; a dash if there is none.
 struct Last(Option<LastTrade>, Scale);
 
 impl fmt::Display for Last {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self(
-                Some(LastTrade {
-                    ticks,
-                    side: Some(side),
-                }),
-                scale,
-            ) => {
-                write!(f, "{} {}", side.as_str(), scale.price(*ticks))
-            }
-            Self(Some(LastTrade { ticks, .. }), scale) => write!(f, "{}", scale.price(*ticks)),
-            Self(None, _) => f.write_str("-"),
+        let Self(Some(last), scale) = self else {
+            return f.write_str("-");
+        };
+        if let Some(side) = last.side {
+            write!(f, "{} ", side.as_str())?;
         }
+        write!(f, "{}", scale.price(last.ticks))
     }
 }
 
-/// How old a book is; a dash before its first message.
+/// The age of a book in milliseconds; a dash before its first message.
 struct Age<'a>(BookRef<'a>, Nanos);
 
 impl fmt::Display for Age<'_> {
@@ -180,7 +152,7 @@ impl fmt::Display for Age<'_> {
     }
 }
 
-/// Nanoseconds, shown as microseconds.
+/// Nanoseconds, displayed in microseconds.
 pub(crate) struct Micros(pub(crate) Option<u64>);
 
 impl fmt::Display for Micros {

@@ -1,4 +1,4 @@
-//! Events besides books, as lines of text.
+//! Events other than order-book messages, as lines of text.
 
 use std::fmt::{self, Write};
 
@@ -8,8 +8,7 @@ use ticklot::events::{
 };
 use ticklot::{BookState, Books, Disconnect, Event, Instrument};
 
-/// Whether an event reports something that went wrong, or that the user must know of: [`notice`]
-/// writes it.
+/// Whether an event is a notice: an error or something else that the user must know. [`notice`] writes it.
 pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
     match event {
         Event::BadLine { .. }
@@ -19,7 +18,7 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
         | Event::Disconnected {
             retry_in: Some(_), ..
         } => true,
-        // The server's last words at a regular end; any other end is the program's error.
+        // The close reason of a normal close. Any other final close is reported as the program's error.
         Event::Disconnected {
             reason:
                 Disconnect::Closed {
@@ -28,7 +27,7 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
                 },
             ..
         } => !reason.is_empty(),
-        // The first scale of a book is no change to a user.
+        // The first scale of a book is not a change.
         Event::Scale { book, .. } => books.state(*book) != BookState::Empty,
         Event::State(change) => is_loss(change),
         Event::Resync(resync) => matches!(
@@ -39,14 +38,14 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
     }
 }
 
-/// Whether a book can no longer be traded on. The notice of a connection's end covers all of its
-/// books, and the user requested the end of a subscription.
+/// Whether a book has become invalid for a reason that has no other notice. The notice of a disconnect covers all books
+/// of the connection, and the user requested the end of a subscription.
 fn is_loss(change: &StateChange<'_>) -> bool {
     let is_end = matches!(change.cause, Cause::Disconnected | Cause::Unsubscribed);
     !change.new.is_live() && !is_end
 }
 
-/// The line of a notice; nothing for another event.
+/// Writes the line of a notice; nothing for other events.
 pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> fmt::Result {
     match event {
         Event::BadLine { frame, error, .. } => write!(out, "frame {frame}: {error}"),
@@ -84,7 +83,7 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
     }
 }
 
-/// What the user can do about the end of a connection.
+/// A hint for the user about the end of a connection.
 pub(crate) fn advice(reason: &Disconnect) -> &'static str {
     match reason {
         Disconnect::Ended(EndReason::HandshakeTimeout) => {
@@ -94,8 +93,7 @@ pub(crate) fn advice(reason: &Disconnect) -> &'static str {
     }
 }
 
-/// Whether an event has a [`line`]. The trades of a book are shown with the book, unless they are in
-/// another unit.
+/// Whether an event has a [`line`]. The trades of a book are shown with the book if they have its scale.
 pub(crate) fn has_line(event: &Event<'_>, books: &Books) -> bool {
     match event {
         Event::Candle(_)
@@ -109,14 +107,13 @@ pub(crate) fn has_line(event: &Event<'_>, books: &Books) -> bool {
     }
 }
 
-/// Whether the trades are in the ticks and lots of their book.
+/// Whether the trades have the scale of their book.
 pub(crate) fn is_in_unit(trades: &Trades<'_>, books: &Books) -> bool {
     let book = trades.book.and_then(|id| books.last_known(id));
     book.is_some_and(|book| book.scale() == trades.scale)
 }
 
-/// The line of an event that [`has_line`]; nothing for another one. Several trades have a line
-/// each, separated by ` | `.
+/// Writes the line of an event that [`has_line`]; nothing for other events. Several trades are separated by ` | `.
 pub(crate) fn line(out: &mut impl Write, event: &Event<'_>) -> fmt::Result {
     match event {
         Event::State(change) => state(out, change),
@@ -160,31 +157,21 @@ fn status(out: &mut impl Write, update: &StatusUpdate<'_>) -> fmt::Result {
 }
 
 fn candle(out: &mut impl Write, update: &CandleUpdate<'_>) -> fmt::Result {
-    let (scale, candle) = (update.scale, &update.candle);
-    let price = |ticks| scale.price(ticks);
-    write!(out, "candle {} ", Subject(&update.instrument))?;
-    write!(out, "{} {}", update.interval, candle.opened.0)?;
-    write!(out, " open {}", price(candle.open))?;
-    write!(
-        out,
-        " high {} low {}",
-        price(candle.high),
-        price(candle.low)
-    )?;
-    write!(out, " close {}", price(candle.close))?;
+    let (scale, candle, name) = (update.scale, &update.candle, Label(&update.instrument));
+    let prices = [candle.open, candle.high, candle.low, candle.close];
+    let [open, high, low, close] = prices.map(|ticks| scale.price(ticks));
+    write!(out, "candle {name} {} {}", update.interval, candle.opened.0)?;
+    write!(out, " open {open} high {high} low {low} close {close}")?;
     write!(out, " volume {}", scale.quantity(candle.volume))
 }
 
 fn balance(out: &mut impl Write, update: &BalanceUpdate<'_>) -> fmt::Result {
-    write!(
-        out,
-        "balance {} {} available {}",
-        update.asset, update.balance.0, update.available.0
-    )
+    let (asset, balance, available) = (update.asset, update.balance.0, update.available.0);
+    write!(out, "balance {asset} {balance} available {available}")
 }
 
 fn order(out: &mut impl Write, update: &OrderUpdate<'_>) -> fmt::Result {
-    write!(out, "order {} {}", update.id, Subject(&update.instrument))?;
+    write!(out, "order {} {}", update.id, Label(&update.instrument))?;
     write!(out, " {} {}", update.side.as_str(), update.status)?;
     if let Some(price) = update.price {
         write!(out, " {}", price.0)?;
@@ -193,7 +180,7 @@ fn order(out: &mut impl Write, update: &OrderUpdate<'_>) -> fmt::Result {
     if let Some(filled) = update.filled {
         write!(out, " filled {filled}")?;
     }
-    // Raw, since the venue documents no unit.
+    // Unscaled, because the venue documents no unit.
     for (name, number) in [("reserved", update.reserved), ("cost", update.cost)] {
         if let Some(number) = number {
             write!(out, " {name} {number}")?;
@@ -203,15 +190,9 @@ fn order(out: &mut impl Write, update: &OrderUpdate<'_>) -> fmt::Result {
 }
 
 fn reference_price(out: &mut impl Write, price: &ReferencePrice<'_>) -> fmt::Result {
-    write!(
-        out,
-        "price {} {}",
-        Subject(&price.instrument),
-        price.price.0
-    )
+    write!(out, "price {} {}", Label(&price.instrument), price.price.0)
 }
 
-/// Trades that no book's line shows.
 fn fills(out: &mut impl Write, trades: &Trades<'_>) -> fmt::Result {
     let scale = trades.scale;
     for (at, trade) in trades.trades.iter().enumerate() {
@@ -220,7 +201,7 @@ fn fills(out: &mut impl Write, trades: &Trades<'_>) -> fmt::Result {
         }
         let side = TradeSide::as_str(trade.side);
         let (price, quantity) = (scale.price(trade.ticks), scale.quantity(trade.lots));
-        write!(out, "{side} {} ", Subject(&trades.instrument))?;
+        write!(out, "{side} {} ", Label(&trades.instrument))?;
         write!(out, "{price} x {quantity}")?;
         match trades.instrument.scope {
             None | Some("") => {}
@@ -230,11 +211,10 @@ fn fills(out: &mut impl Write, trades: &Trades<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// An instrument by its market and its name, or by one of them where both are the same or there is no
-/// name.
-struct Subject<'a>(&'a Instrument<'a>);
+/// Displays the market of an instrument, followed by its name if it has another one.
+struct Label<'a>(&'a Instrument<'a>);
 
-impl fmt::Display for Subject<'_> {
+impl fmt::Display for Label<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(instrument) = self;
         f.write_str(instrument.market)?;
@@ -250,10 +230,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use ticklot::events::{
-        Decimal, OrderRef, RequestFailure, Trade, TradingStatus, UnixMillis, UnixSeconds,
-    };
-    use ticklot::stores::Candle;
+    use ticklot::events::{Trade, UnixMillis};
     use ticklot::venue::{BookConfig, VenueName};
     use ticklot::{BookId, ConnectionId, Gap, Lots, Nanos, Scale, Ticks};
 
@@ -286,7 +263,7 @@ mod tests {
         })
     }
 
-    /// What a user sees of an event: a notice, a line, or nothing.
+    /// The text for an event: a notice after `! `, a line, or nothing.
     fn shown(event: &Event<'_>) -> String {
         let (books, mut text) = (books(), String::new());
         if is_notice(event, &books) {
@@ -300,41 +277,23 @@ mod tests {
 
     #[test]
     fn invalid_books_are_notices() {
+        use BookState::{Disconnected, Empty, Live, Stale};
+        use Cause::{Alive, ChecksumMismatch, Snapshot, Timeout, Unsubscribed};
         let gap = BookState::Gap(Gap::Resync);
-        for (old, new, cause, want) in [
+        for (old, new, cause, expected) in [
+            (Live, Stale, Timeout, "! yes is stale: timeout"),
             (
-                BookState::Live,
-                BookState::Stale,
-                Cause::Timeout,
-                "! yes is stale: timeout",
-            ),
-            (
-                BookState::Live,
+                Live,
                 gap,
-                Cause::ChecksumMismatch,
+                ChecksumMismatch,
                 "! yes is gap: checksum_mismatch",
             ),
-            (
-                BookState::Live,
-                BookState::Disconnected,
-                Cause::Disconnected,
-                "",
-            ),
-            (
-                BookState::Live,
-                BookState::Disconnected,
-                Cause::Unsubscribed,
-                "",
-            ),
-            (
-                BookState::Stale,
-                BookState::Live,
-                Cause::Alive,
-                "yes is live: alive",
-            ),
-            (BookState::Empty, BookState::Live, Cause::Snapshot, ""),
+            (Live, Disconnected, Cause::Disconnected, ""),
+            (Live, Disconnected, Unsubscribed, ""),
+            (Stale, Live, Alive, "yes is live: alive"),
+            (Empty, Live, Snapshot, ""),
         ] {
-            assert_eq!(shown(&change(old, new, cause)), want);
+            assert_eq!(shown(&change(old, new, cause)), expected);
         }
     }
 
@@ -347,24 +306,8 @@ mod tests {
             retry_in: Some(Duration::from_millis(7)),
         };
         let text = shown(&event);
-        assert!(
-            text.contains("--envelope") && text.ends_with("again in 7 ms"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn unconfirmed_subscriptions_are_notices() {
-        let (connection, room, attempts) = (ConnectionId(0), "orderbook:m1", 2);
-        let event = Event::Unconfirmed {
-            connection,
-            room,
-            attempts,
-        };
-        assert_eq!(
-            shown(&event),
-            "! orderbook:m1: subscription request 2 is not confirmed; sending it again"
-        );
+        assert!(text.contains("--envelope"), "{text}");
+        assert!(text.ends_with("again in 7 ms"), "{text}");
     }
 
     #[test]
@@ -389,144 +332,35 @@ mod tests {
     }
 
     #[test]
-    fn failures_and_changes_are_notices() {
-        let error = RequestFailure::Transport("no route".to_owned());
-        let retry_in = Duration::from_millis(1_500);
-        let resync = |step| {
-            shown(&Event::Resync(Resync {
-                book: BookId(0),
-                attempt: 2,
-                step,
-            }))
-        };
-        let failed = ResyncStep::Failed {
-            error: &error,
-            retry_in,
-        };
-        assert_eq!(
-            resync(failed),
-            "! yes: snapshot request 2 failed: no route; again in 1500 ms"
-        );
-        assert_eq!(
-            resync(ResyncStep::TimedOut),
-            "! yes: snapshot request 2 timed out"
-        );
-        assert_eq!(resync(ResyncStep::Requested), "");
-        let status = |instrument, text| {
-            shown(&Event::Status(StatusUpdate {
-                connection: ConnectionId(0),
-                instrument,
-                book: None,
-                status: TradingStatus::CancelOnly,
-                text,
-            }))
-        };
-        assert_eq!(status(None, "cancel_only"), "! the venue is cancel_only");
-        assert_eq!(
-            status(Some(YES), "limited"),
-            "! yes is cancel_only (limited)"
-        );
+    fn scale_changes_are_notices() {
         let (book, old, new) = (BookId(0), scale(), Scale::UNIT);
-        assert_eq!(
-            shown(&Event::Scale { book, old, new }),
-            "! yes now has 0 price and 0 quantity decimals, not 2 and 3"
-        );
+        let expected = "! yes now has 0 price and 0 quantity decimals, not 2 and 3";
+        assert_eq!(shown(&Event::Scale { book, old, new }), expected);
     }
 
+    /// Trades with the scale of their book are shown with the book.
     #[test]
-    fn account_and_candles_are_lines() {
-        let (connection, received, sent) = (ConnectionId(0), Nanos(1), None);
-        let candle = Candle {
-            opened: UnixSeconds(60),
-            open: Ticks(100),
-            high: Ticks(250),
-            low: Ticks(99),
-            close: Ticks(200),
-            volume: Lots(1_500),
-            modified: UnixSeconds(61),
-        };
-        let candle = Event::Candle(CandleUpdate {
-            connection,
-            instrument: YES,
-            interval: "1m",
-            scale: scale(),
-            candle,
-            received,
-        });
-        assert_eq!(
-            shown(&candle),
-            "candle rain yes 1m 60 open 1.00 high 2.50 low 0.99 close 2.00 volume 1.500"
-        );
-        let balance = Event::Balance(BalanceUpdate {
-            connection,
-            asset: "BTC",
-            balance: Decimal("2"),
-            available: Decimal("1.5"),
-            sent,
-            received,
-        });
-        assert_eq!(shown(&balance), "balance BTC 2 available 1.5");
-        let order = Event::Order(OrderUpdate {
-            connection,
-            instrument: YES,
-            id: OrderRef::Number(7),
-            is_open: true,
-            kind: Some("LIMIT"),
-            status: "NEW",
-            side: TradeSide::Buy,
-            price: Some(Decimal("0.62")),
-            quantity: Decimal("10"),
-            filled: Some(scale().price(Ticks(150))),
-            reserved: Some(620),
-            cost: Some(93),
-            created: None,
-            modified: None,
-            sent,
-            received,
-        });
-        assert_eq!(
-            shown(&order),
-            "order 7 rain yes BUY NEW 0.62 x 10 filled 1.50 reserved 620 cost 93"
-        );
-        let price = Event::ReferencePrice(ReferencePrice {
-            connection,
-            instrument: Instrument::of_symbol(VenueName("test"), "GOLD"),
-            price: Decimal("4100.5"),
-            sent,
-            received,
-        });
-        assert_eq!(shown(&price), "price GOLD 4100.5");
-    }
-
-    #[test]
-    fn trades_without_book_are_lines() {
-        let fill = |ticks| Trade {
-            ticks: Ticks(ticks),
+    fn trades_in_another_scale_are_lines() {
+        let fill = Trade {
+            ticks: Ticks(61),
             lots: Lots(2_000),
             side: TradeSide::Sell,
             created: UnixMillis(1),
         };
-        let trades = |book, scale, trades: &[Trade]| {
+        let trades = |scale, trades: &[Trade]| {
             shown(&Event::Trades(Trades {
                 connection: ConnectionId(0),
                 instrument: YES,
-                book,
+                book: Some(BookId(0)),
                 scale,
                 trades,
                 sent: None,
                 received: Nanos(1),
             }))
         };
-        let two = [fill(61), fill(62)];
-        assert_eq!(trades(Some(BookId(0)), scale(), &two), "");
-        assert_eq!(
-            trades(None, scale(), &two),
-            "SELL rain yes 0.61 x 2.000 USD | SELL rain yes 0.62 x 2.000 USD"
-        );
-        let fine = Scale::new(4, 3).unwrap();
-        assert_eq!(
-            trades(Some(BookId(0)), fine, &two[..1]),
-            "SELL rain yes 0.0061 x 2.000 USD"
-        );
+        assert_eq!(trades(scale(), &[fill]), "");
+        let fine = "SELL rain yes 0.0061 x 2.000 USD";
+        let scale = Scale::new(4, 3).unwrap();
+        assert_eq!(trades(scale, &[fill, fill]), format!("{fine} | {fine}"));
     }
 }

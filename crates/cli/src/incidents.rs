@@ -1,16 +1,15 @@
-//! Incident files: what preceded each loss of a book's validity.
+//! Incident files: the messages before a book became invalid.
 
 use std::io::Write;
 use std::path::Path;
 
-use ticklot::capture::FlightOptions;
-use ticklot::capture::{IncidentReport, Incidents};
+use ticklot::capture::{FlightOptions, IncidentReport, Incidents};
 use ticklot::{Feed, Handler};
 
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Writes a file to the folder, if one is named, for each book of the feed that becomes invalid.
+/// Writes a file to the folder, if one is given, whenever a book of the feed becomes invalid.
 pub(crate) fn record<H: Handler>(
     feed: &mut Feed<H>,
     folder: Option<&Path>,
@@ -25,12 +24,12 @@ pub(crate) fn record<H: Handler>(
     Ok(Some(incidents))
 }
 
-/// Prints where the incidents are, once the last one is written.
+/// Waits until the last incident is written, and prints the paths of all of them.
 pub(crate) fn report(incidents: Option<&Incidents>, output: &mut Output) {
     let Some(incidents) = incidents else { return };
-    while let Some(told) = incidents.wait_report() {
+    while let Some(report) = incidents.wait_report() {
         // Standard error may be closed.
-        let _ = match told {
+        let _ = match report {
             IncidentReport::Written(path) => {
                 writeln!(output.err, "ticklot: an incident: {}", path.display())
             }
@@ -44,7 +43,7 @@ pub(crate) fn report(incidents: Option<&Incidents>, output: &mut Output) {
     if suppressed > 0 {
         let _ = writeln!(
             output.err,
-            "ticklot: {suppressed} losses of trust more, too soon after another to be written"
+            "ticklot: {suppressed} more invalidations followed another too soon to be written"
         );
     }
 }

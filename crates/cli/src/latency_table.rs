@@ -1,4 +1,4 @@
-//! How long each stage of the books' way took, as a table.
+//! A table of the latency of each stage.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use ticklot::observe::Stage;
 use crate::format::Micros;
 use crate::units::nanos;
 
-/// One row a stage, over all connections that were measured; nothing when none was.
+/// Writes a row for each stage, over all measured connections; nothing when there are none.
 pub(crate) fn table(out: &mut dyn Write, books: &Books) -> io::Result<()> {
     let mut all = books.latencies().map(|(_, latency)| latency);
     let Some(mut sum) = all.next().cloned() else {

@@ -1,7 +1,7 @@
 //! The program `ticklot` as a function of its arguments and its output, so that tests can run it in their own process.
 //!
-//! Exit statuses: 0 when all went well (a Ctrl-C included), 1 when the work failed, 2 when the
-//! arguments were wrong. An error is one line on standard error.
+//! Exit statuses: 0 on success (Ctrl-C included), 1 when the command failed, 2 when the arguments or the config file
+//! are invalid. An error is one line on standard error.
 
 mod bench;
 mod book_args;
@@ -33,7 +33,6 @@ mod units;
 mod venues;
 pub mod watch;
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 
@@ -44,10 +43,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 pub use crate::output::Output;
 
 use crate::cli::{Cli, Command};
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
 use crate::format::Printable;
 
-/// Runs the program with these arguments, the program's name first, and returns its exit status.
+/// Runs the program with these arguments, of which the first is the program's name, and returns its exit status.
 pub fn run<I, T>(args: I, output: &mut Output) -> u8
 where
     I: IntoIterator<Item = T>,
@@ -58,12 +57,12 @@ where
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return usage(&error, &args, output),
+        Err(error) => return print_clap_error(&error, &args, output),
     };
     let result = dispatch(cli, &matches, output);
     let status = match &result {
         Ok(()) => return 0,
-        // The reader of a pipe went away, as `head` does.
+        // The reader of the pipe has exited, as `head` does.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
         Err(Failure::Usage(_)) => 2,
         Err(_) => 1,
@@ -77,20 +76,21 @@ where
 
 fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), Failure> {
     if let Some((name, _)) = matches.subcommand()
-        && given(matches).iter().any(|it| it != "config")
+        && matches
+            .ids()
+            .any(|id| id != "config" && is_given(matches, id))
     {
-        return Err(Failure::Usage(format!(
-            "options go behind the command: ticklot {name} ..."
-        )));
+        return Err(usage!(
+            "put options after the subcommand: ticklot {name} ..."
+        ));
     }
     let config = cli.config.as_deref().map(config::read).transpose()?;
     match cli.command {
         None => watch::run(&cli.watch, config, output),
         Some(Command::Watch(args)) => watch::run(&args, config, output),
         Some(Command::Record(args)) => record::run(&args, config, output),
-        Some(_) if config.is_some() => Err(Failure::Usage(
-            "--config is for watch and record; `ticklot config check FILE` looks at a file"
-                .to_owned(),
+        Some(_) if config.is_some() => Err(usage!(
+            "--config is for watch and record; `ticklot config check FILE` checks a file"
         )),
         Some(Command::Serve(args)) => serve::run(&args, output),
         Some(Command::Replay(args)) => replay::run(&args, output),
@@ -102,14 +102,14 @@ fn dispatch(cli: Cli, matches: &ArgMatches, output: &mut Output) -> Result<(), F
     }
 }
 
-/// The options that the command line itself has, and not their defaults.
-fn given(matches: &ArgMatches) -> HashSet<String> {
-    let own = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-    matches.ids().filter(own).map(ToString::to_string).collect()
+/// Whether an option is on the command line, as opposed to a default.
+fn is_given(matches: &ArgMatches, id: &clap::Id) -> bool {
+    matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
 }
 
-/// Prints clap's error: help as it is, any other error as one line with its advice and the command's `--help`.
-fn usage(error: &clap::Error, args: &[OsString], output: &mut Output) -> u8 {
+/// Prints clap's error and returns the exit status. Help is printed as it is, any other error as one line with its
+/// suggestion and a reference to the subcommand's `--help`.
+fn print_clap_error(error: &clap::Error, args: &[OsString], output: &mut Output) -> u8 {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -127,16 +127,13 @@ fn usage(error: &clap::Error, args: &[OsString], output: &mut Output) -> u8 {
         line.push_str(similar);
     }
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    let _ = writeln!(
-        output.err,
-        "ticklot: {line} (see `{} --help`)",
-        command_of(args)
-    );
+    let path = subcommand_path(args);
+    let _ = writeln!(output.err, "ticklot: {line} (see `{path} --help`)");
     2
 }
 
-/// The command that the arguments name, as far as they name one.
-fn command_of(args: &[OsString]) -> String {
+/// The subcommand that the arguments name, with its parents: `ticklot config check`.
+fn subcommand_path(args: &[OsString]) -> String {
     let (mut command, mut path) = (Cli::command(), "ticklot".to_owned());
     for arg in args.iter().skip(1) {
         if let Some(below) = command.find_subcommand(arg) {

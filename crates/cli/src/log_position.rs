@@ -1,9 +1,9 @@
-//! Positions in a log, as options name them: a time, `+90s` or `frame:6000`.
+//! Positions in a log, as options specify them: a time, `+90s` or `frame:6000`.
 
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
 use crate::units::nanos;
 
 /// A time in a log: absolute, or relative to the log's first frame.
@@ -11,12 +11,12 @@ use crate::units::nanos;
 pub(crate) enum TimeSpec {
     /// Nanoseconds since 1970, UTC.
     Clock(u64),
-    /// From the first frame that has a time.
+    /// After the first frame that has a time.
     After(Duration),
 }
 
 impl TimeSpec {
-    /// In nanoseconds since 1970, for a log that begins at `first`.
+    /// The time in nanoseconds since 1970, for a log that begins at `first`.
     pub(crate) fn of(self, first: u64) -> u64 {
         match self {
             Self::Clock(at) => at,
@@ -24,8 +24,8 @@ impl TimeSpec {
         }
     }
 
-    /// Whether it is after another time, of a log that begins at `first`. While that is not known, only times of the
-    /// same kind can be compared.
+    /// Whether it is after `other` in a log that begins at `first`. While `first` is unknown, only times of the same kind
+    /// can be compared, and the result for others is false.
     pub(crate) fn is_after(self, other: Self, first: Option<u64>) -> bool {
         let alike = std::mem::discriminant(&self) == std::mem::discriminant(&other);
         let first = first.or(alike.then_some(0));
@@ -33,8 +33,8 @@ impl TimeSpec {
     }
 }
 
-/// A time of RFC 3339 in UTC, of which `T`, `Z` and the fraction may be left out. A fraction has digits; second 60
-/// is the leap second at 23:59 alone, and is read as the second behind it, as Unix time has it.
+/// Parses a time of RFC 3339 in UTC; `T`, `Z` and the fraction are optional. A fraction needs digits. Second 60 is valid
+/// only as the leap second at 23:59, and means the next second, as in Unix time.
 fn rfc3339(text: &str) -> Option<u64> {
     let is_leap = text.get(17..19) == Some("60");
     let has_digits = text
@@ -63,22 +63,21 @@ impl FromStr for TimeSpec {
         }
         let wait = humantime::parse_duration(text.strip_prefix('+').unwrap_or(text));
         wait.map(Self::After).map_err(|_| {
-            "a time is UTC, such as 2024-08-08T23:54:30Z, or nanoseconds since 1970, or an offset into the \
-             log, such as +90s or +1m30s"
+            "a time is UTC (2024-08-08T23:54:30Z), nanoseconds since 1970, or an offset into the log (+90s or +1m30s)"
         })
     }
 }
 
-/// The error of a `--from` after its `--until`.
+/// The error when `--from` is after `--until`.
 pub(crate) fn backward() -> Failure {
-    Failure::Usage("--from is after --until".to_owned())
+    usage!("--from is after --until")
 }
 
 /// A position in a log: a time, or a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogPosition {
     At(TimeSpec),
-    /// Received frames are numbered from 0.
+    /// A received frame, counted from 0.
     Frame(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Logs as the source of books: `replay`, `plot` and `bench` read them here.
+//! Logs as the source of books, for `replay`, `plot` and `bench`.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -14,7 +14,7 @@ use ticklot::{BookId, ConnectionId};
 
 use crate::book_args::{BookArgs, KRAKEN_DECIMALS, check_effects};
 use crate::decode_paths::DecodePaths;
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 use crate::format::Printable;
 use crate::output::Output;
 use crate::venues::{VenueArg, VenueHandler};
@@ -24,46 +24,46 @@ use crate::venues::{VenueArg, VenueHandler};
 pub(crate) struct LogArgs {
     /// The frame log (.jsonl, .gz, .zst)
     pub(crate) log: PathBuf,
-    /// The venue, where the log does not say it; where it does, only what is of this venue is read
+    /// The venue of a log that does not name it; of other logs, only records of this venue are read
     #[arg(long, value_enum)]
     pub(crate) venue: Option<VenueArg>,
-    /// Read this connection of the log alone
+    /// Read only this connection of the log
     #[arg(long, alias = "conn", value_name = "N")]
     pub(crate) connection: Option<u32>,
     #[command(flatten)]
     pub(crate) book: BookArgs,
 }
 
-/// Opens a log: the records of all its connections, or of the one that the options name.
+/// Checks the options and opens the log.
 pub(crate) fn open(args: &LogArgs) -> Result<FrameLog, Failure> {
     check_log(args.venue, &args.book)?;
-    let log = FrameLog::open(&args.log)
-        .map_err(|error| Failure::work(format_args!("{}: {error}", args.log.display())))?
-        .everything();
-    Ok(match args.connection {
+    open_log(&args.log, args.connection)
+}
+
+/// Opens a log: all records of all connections, or of one.
+pub(crate) fn open_log(path: &Path, connection: Option<u32>) -> Result<FrameLog, Failure> {
+    let log = FrameLog::open(path).map_err(|error| work!("{}: {error}", path.display()))?;
+    let log = log.everything();
+    Ok(match connection {
         Some(connection) => log.of(ConnectionId(connection)),
         None => log,
     })
 }
 
-/// Whether a line is of the venue that is asked for, if one is.
-pub(crate) fn is_of(record: &Record, asked: Option<VenueArg>) -> bool {
-    record.venue.is_empty() || asked.is_none_or(|asked| record.venue == asked.name().0)
+/// Whether a record is of the requested venue. True if none is requested or the record names none.
+pub(crate) fn is_of(record: &Record, requested: Option<VenueArg>) -> bool {
+    record.venue.is_empty() || requested.is_none_or(|venue| record.venue == venue.name().0)
 }
 
-/// The venue of a line, by its own word or as it is asked for.
-pub(crate) fn venue_of(record: &Record, asked: Option<VenueArg>) -> Result<VenueArg, Failure> {
+/// The venue that a record names, or else the requested one.
+pub(crate) fn venue_of(record: &Record, requested: Option<VenueArg>) -> Result<VenueArg, Failure> {
     match record.venue.as_str() {
-        "" => asked.ok_or_else(|| {
-            Failure::Usage(
-                "the log does not say its venue: --venue is needed: jayx, bayse or kraken".to_owned(),
-            )
+        "" => requested.ok_or_else(|| {
+            usage!("the log does not name its venue: --venue is needed (jayx, bayse or kraken)")
         }),
         name => VenueArg::of_name(name).ok_or_else(|| {
             let (name, line) = (Printable(name), record.line);
-            Failure::work(format_args!(
-                "log line {line}: there is no venue {name}; --venue plays the lines of one that there is"
-            ))
+            work!("log line {line}: unknown venue {name}; use --venue to select a known one")
         }),
     }
 }
@@ -75,22 +75,19 @@ pub(crate) struct LogErrors {
     pub(crate) lines: u64,
     /// Lines of the log.
     pub(crate) records: u64,
-    /// Where the log, or a part of it, ends too early.
+    /// Truncations of the log or of a part of it.
     pub(crate) cuts: u64,
     /// Whether the rest of the log cannot be read.
     pub(crate) is_over: bool,
-    /// Records that the recorder could not keep.
+    /// Records that the recorder could not write.
     pub(crate) dropped: u64,
     pub(crate) warnings: LogWarnings,
 }
 
-/// How many records a line says are missing; at least one.
+/// The number of missing records that a `dropped` line states; at least one.
 pub(crate) fn dropped(record: &Record) -> u64 {
-    let count = std::str::from_utf8(&record.frame).ok();
-    count
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(1)
-        .max(1)
+    let text = std::str::from_utf8(&record.frame).unwrap_or_default();
+    text.parse().unwrap_or(1).max(1)
 }
 
 impl LogErrors {
@@ -122,7 +119,7 @@ impl LogErrors {
             n => what.push(format!("it is cut off in {n} places")),
         }
         if self.is_over && self.cuts == 0 {
-            what.push("nothing behind can be read".to_owned());
+            what.push("the rest cannot be read".to_owned());
         }
         if self.dropped > 0 {
             what.push(format!("{} records are missing", self.dropped));
@@ -139,7 +136,7 @@ impl LogErrors {
     }
 }
 
-/// Suspect properties of a log of which every line can be read.
+/// Suspect properties of a log whose lines can all be read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LogWarnings {
     times: Times,
@@ -147,7 +144,7 @@ pub(crate) struct LogWarnings {
 }
 
 impl LogWarnings {
-    /// Those of a log, as far as it was read.
+    /// The warnings about a log, as far as it was read.
     pub(crate) fn of(log: &FrameLog) -> Self {
         Self {
             times: log.times(),
@@ -155,7 +152,7 @@ impl LogWarnings {
         }
     }
 
-    /// Reports them on standard error.
+    /// Reports the warnings on standard error.
     pub(crate) fn report(self, log: &Path, output: &mut Output) {
         let log = log.display();
         if self.unverified > 0 {
@@ -191,21 +188,21 @@ fn report_times(log: &impl Display, times: Times, output: &mut Output) {
     }
 }
 
-/// The books of a log, each connection of it through a session of its venue.
+/// The books of a log. Each connection is replayed through a session of its venue.
 pub(crate) struct LogReplay<'a, H> {
     venue: Option<VenueArg>,
     book: &'a BookArgs,
     pub(crate) replay: Replay<H>,
-    /// The venue of each connection that is played.
+    /// The venue of each replayed connection.
     venues: Vec<(ConnectionId, VenueArg)>,
-    /// Whether a line was wanted.
-    is_there: bool,
-    /// The venue of a line that was not wanted.
+    /// Whether a record was of the requested venue.
+    has_records: bool,
+    /// The venue of a record that was not.
     other: Option<String>,
 }
 
 impl<'a, H: VenueHandler> LogReplay<'a, H> {
-    /// No connections yet. Invalid options of a book are errors before anything is read.
+    /// No connections yet. Fails if an option of a book is invalid, before the log is read.
     pub(crate) fn new(venue: Option<VenueArg>, book: &'a BookArgs) -> Result<Self, Failure> {
         check_values(book)?;
         Ok(Self {
@@ -213,33 +210,31 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
             book,
             replay: Replay::new(),
             venues: Vec::new(),
-            is_there: false,
+            has_records: false,
             other: None,
         })
     }
 
-    /// Whether a line is to be played at all.
+    /// Whether a record is of the requested venue and is to be replayed.
     pub(crate) fn is_wanted(&mut self, record: &Record) -> bool {
         let is_wanted = is_of(record, self.venue);
-        self.is_there |= is_wanted && record.kind != RecordKind::Dropped;
+        self.has_records |= is_wanted && record.kind != RecordKind::Dropped;
         if !is_wanted && self.other.is_none() {
             self.other = Some(record.venue.clone());
         }
         is_wanted
     }
 
-    /// Sees to it that the line's connection has a session; true when it is new.
+    /// Adds a session for the record's connection unless it has one; returns whether it was added.
     pub(crate) fn admit(&mut self, record: &Record) -> Result<bool, Failure> {
         let connection = record.connection.unwrap_or_default();
         if self.replay.knows(record) {
             let (was, is) = (self.venue_on(connection), VenueArg::of_name(&record.venue));
-            // Concatenated logs: later lines would be read as the other venue's.
-            return match (was, is) {
-                (Some(was), Some(is)) if was != is => Err(Failure::work(format_args!(
-                    "connection {connection} is of {} at first and then of {}: read one of them with --venue",
-                    was.name(),
-                    is.name()
-                ))),
+            // Concatenated logs may reuse a connection's number for another venue.
+            return match (was.map(VenueArg::name), is.map(VenueArg::name)) {
+                (Some(was), Some(is)) if was != is => Err(work!(
+                    "connection {connection} has records of {was} and then of {is}: select one with --venue"
+                )),
                 _ => Ok(false),
             };
         }
@@ -256,7 +251,7 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
         Ok(true)
     }
 
-    /// The venue that a book is of.
+    /// The venue of a book.
     pub(crate) fn venue(&self, id: BookId) -> Option<VenueArg> {
         self.venue_on(self.replay.books().connection(id)?)
     }
@@ -266,41 +261,37 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
         all.find_map(|(of, venue)| (*of == connection).then_some(*venue))
     }
 
-    /// How many lines of frames could not be read.
+    /// The number of lines of frames that could not be read.
     pub(crate) fn bad_lines(&self) -> u64 {
         self.replay.stats().map(|(_, stats)| stats.bad_lines).sum()
     }
 
-    /// The paths that the order books took.
+    /// How many order books were decoded on each path.
     pub(crate) fn paths(&self) -> DecodePaths {
         DecodePaths::of(self.replay.stats().map(|(_, stats)| stats))
     }
 
-    /// A log without records is an error, and so is a venue or a connection that is asked for and of which nothing is
-    /// there.
+    /// Fails if the log had no records, or none of the requested venue or connection.
     pub(crate) fn check(&self, args: &LogArgs) -> Result<(), Failure> {
-        if self.is_there {
+        if self.has_records {
             return Ok(());
         }
         let log = args.log.display();
-        match (args.connection, args.venue, &self.other) {
-            (Some(connection), Some(asked), Some(other)) => Err(Failure::work(format_args!(
-                "{log}: nothing of {} passed over connection {connection}, but of {}: leave --venue or --connection out",
-                asked.name(),
-                Printable(other)
-            ))),
-            (_, Some(asked), Some(other)) => Err(Failure::work(format_args!(
-                "{log}: nothing of {} is there, but of {}: leave --venue out",
-                asked.name(),
-                Printable(other)
-            ))),
-            (Some(connection), ..) => Err(Failure::work(format_args!(
-                "{log}: nothing passed over a connection {connection}: leave --connection out to read all of them"
-            ))),
-            _ => Err(Failure::work(format_args!(
-                "{log}: there is no record in it"
-            ))),
-        }
+        let other = self.other.as_ref().map(Printable);
+        Err(
+            match (args.connection, args.venue.map(VenueArg::name), other) {
+                (Some(connection), Some(venue), Some(other)) => work!(
+                    "{log}: connection {connection} has no records of {venue}, only of {other}: leave --venue or --connection out"
+                ),
+                (_, Some(venue), Some(other)) => work!(
+                    "{log}: the log has no records of {venue}, only of {other}: leave --venue out"
+                ),
+                (Some(connection), ..) => work!(
+                    "{log}: the log has no records of connection {connection}: leave --connection out to read all of them"
+                ),
+                _ => work!("{log}: the log has no records"),
+            },
+        )
     }
 }
 
@@ -310,31 +301,20 @@ fn check_values(book: &BookArgs) -> Result<(), Failure> {
     bayse(book).map(drop)
 }
 
-/// Refuses the options of a book that have no effect on a log, as far as its venue is known.
+/// Rejects the options of a book that have no effect on a log, as far as its venue is known.
 fn check_log(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
-    let of = |venues: &[VenueArg]| venue.is_none_or(|venue| venues.contains(&venue));
-    let decimals = of(&[VenueArg::Jayx, VenueArg::Bayse]);
+    let is = |of| venue.is_none_or(|venue| venue == of);
+    let (jayx, bayse) = (is(VenueArg::Jayx), is(VenueArg::Bayse));
+    const SYMBOL: &str = "--symbol is for a log of JayX: all books of other venues are read";
     check_effects(&[
-        (
-            book.envelope.is_some(),
-            of(&[VenueArg::Jayx]),
-            "--envelope is for JayX",
-        ),
-        (
-            !book.symbol.is_empty(),
-            of(&[VenueArg::Jayx]),
-            "--symbol is for a log of JayX: all books of another venue are read",
-        ),
-        (book.has_decimals(), decimals, KRAKEN_DECIMALS),
-        (
-            book.currency.is_some(),
-            of(&[VenueArg::Bayse]),
-            "--currency is for Bayse",
-        ),
+        (book.envelope.is_some(), jayx, "--envelope is for JayX"),
+        (!book.symbol.is_empty(), jayx, SYMBOL),
+        (book.has_decimals(), jayx || bayse, KRAKEN_DECIMALS),
+        (book.currency.is_some(), bayse, "--currency is for Bayse"),
     ])
 }
 
-/// The JayX of a log.
+/// JayX as the venue of a log.
 fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     let venue = JayX::new(args.jayx_symbol()?)
         .envelope(args.envelope())
@@ -342,7 +322,7 @@ fn jayx(args: &BookArgs) -> Result<JayX, Failure> {
     venue.build().map_err(Failure::usage)
 }
 
-/// The Bayse Markets of a log, with all of its books.
+/// Bayse Markets as the venue of a log, with all books.
 fn bayse(args: &BookArgs) -> Result<Bayse, Failure> {
     let any = Bayse::any().scale(args.scale(bayse::CENTS)?);
     let venue = match args.currency {

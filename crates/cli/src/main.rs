@@ -15,19 +15,19 @@ fn main() -> ExitCode {
     ExitCode::from(run(std::env::args_os(), &mut output))
 }
 
-/// Sees to it that a write beyond the limit of a file's size (`ulimit -f`) fails, and does not kill the program, which
-/// would leave the terminal as it is.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail. The signal's default action would kill the program and
+/// leave the terminal in raw mode.
 #[cfg(unix)]
 fn survive_file_size_limit() {
-    let noticed = std::sync::Arc::default();
-    // Without it the program works as well, below the limit.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, noticed);
+    let received = std::sync::Arc::default();
+    // If it fails, the program still works below the limit.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, received);
 }
 
 #[cfg(not(unix))]
 fn survive_file_size_limit() {}
 
-/// Whether the terminal says that it can do nothing but print.
+/// Whether `TERM` declares a terminal without cursor movement.
 fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

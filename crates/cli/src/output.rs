@@ -5,11 +5,11 @@ use std::io::Write;
 
 /// The streams that the program writes to.
 pub struct Output {
-    /// The results.
+    /// Standard output: the results.
     pub out: Box<dyn Write>,
-    /// Errors, one a line.
+    /// Standard error: errors and notices, one a line.
     pub err: Box<dyn Write>,
-    /// Whether `out` is this process's terminal: `watch` shows a full-screen view then.
+    /// Whether `out` is the process's terminal. Then `watch` shows a full-screen view.
     pub terminal: bool,
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use ticklot::Scale;
 use ticklot::kraken::Depth;
 
-/// A length of time.
+/// A duration.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let time = humantime::parse_duration(text);
     time.map_err(|_| "a length of time is such as 500ms, 5s or 1m 30s")
 }
 
-/// The time between two of many.
+/// An interval above zero.
 pub(crate) fn interval(text: &str) -> Result<Duration, &'static str> {
     let time = humantime::parse_duration(text).ok();
     time.filter(|time| !time.is_zero())
@@ -25,7 +25,7 @@ pub(crate) fn processor(text: &str) -> Result<usize, &'static str> {
         .map_err(|_| "a processor is a number from 0 on")
 }
 
-/// How many decimals a price or a quantity has.
+/// The number of decimals of a price or a quantity.
 pub(crate) fn decimals(text: &str) -> Result<u8, &'static str> {
     let number = text
         .parse()
@@ -34,12 +34,33 @@ pub(crate) fn decimals(text: &str) -> Result<u8, &'static str> {
     number.ok_or("decimals are a number from 0 to 18")
 }
 
-/// How many levels a side are shown.
+/// A number of levels per side.
 pub(crate) fn levels(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "levels are a number from 1 on")
 }
 
-/// How many levels a side a book of Kraken has.
+/// A size in bytes, such as `100MB` or `64MiB`.
+pub(crate) fn file_size(text: &str) -> Result<u64, &'static str> {
+    const UNITS: [(&str, u64); 8] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("KB", 1_000),
+        ("kB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+    ];
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+    let (unit, bytes) = unit.copied().unwrap_or(("", 1));
+    let number = text.strip_suffix(unit).map(str::trim_end);
+    number
+        .and_then(|number| number.parse::<u64>().ok()?.checked_mul(bytes))
+        .filter(|bytes| *bytes > 0)
+        .ok_or("a size is a whole number of bytes above zero, such as 100MB, 64MiB or 1000000")
+}
+
+/// A number of levels per side that Kraken offers.
 pub(crate) fn kraken_depth(text: &str) -> Result<Depth, String> {
     let depth = text.parse().ok().and_then(Depth::from_levels);
     depth.ok_or_else(|| {
@@ -63,6 +84,24 @@ mod tests {
         }
         for wrong in ["", "0", "-1", "all"] {
             assert!(levels(wrong).is_err_and(|it| it.contains("from 1 on")));
+        }
+    }
+
+    #[test]
+    fn parses_file_sizes() {
+        for (text, bytes) in [
+            ("100MB", 100_000_000),
+            ("64MiB", 64 << 20),
+            ("2 KiB", 2048),
+            ("7", 7),
+            ("1B", 1),
+            ("1GB", 1_000_000_000),
+        ] {
+            assert_eq!(file_size(text), Ok(bytes), "{text}");
+        }
+        let wrong = ["", "MB", "0", "0MB", "-1", "1.5MB", "1TB", "1e3"];
+        for wrong in wrong.iter().chain(&["99999999999GB"]) {
+            assert!(file_size(wrong).is_err(), "{wrong}");
         }
     }
 

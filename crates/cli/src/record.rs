@@ -1,28 +1,26 @@
-//! `ticklot record`: all messages of the connections, into files.
+//! `ticklot record`: writes all messages of the connections to files.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use ticklot::capture::{BookRows, RecordOptions, Recorded, Recorder, Rotation};
+use ticklot::capture::{RecordOptions, Recorded, Recorder};
 use ticklot::venue::Venue;
 use ticklot::{Books, Event, Feed, Handler, OnMessage};
 
 use crate::config::{self, MergedConfig, Source};
-use crate::csv_rows::{cannot_write, create_rows};
+use crate::csv_rows::CsvRows;
 use crate::driver::{Driver, check_end};
-use crate::failure::Failure;
+use crate::failure::{Failure, break_on_failure};
 use crate::feed_args::FeedArgs;
 use crate::format::Printable;
 use crate::output::Output;
-use crate::parse::duration;
+use crate::parse::{duration, file_size};
 use crate::{format_event, incidents};
 
-/// How often the recorder's progress is read.
+/// The interval at which the recorder's progress is read.
 const TICK: Duration = Duration::from_secs(1);
 /// Moves to the start of the line and erases it (ECMA-48, EL).
 const CLEAR: &str = "\r\x1b[K";
@@ -31,14 +29,14 @@ const CLEAR: &str = "\r\x1b[K";
 #[derive(Debug, Args)]
 #[command(after_help = RECORD_EXAMPLE)]
 pub(crate) struct RecordArgs {
-    /// The file, packed as its name ends (.jsonl, .jsonl.gz, .jsonl.zst), created at the first message. Where it is
-    /// there already, the recording goes into the next numbered one
+    /// The file, created at the first message. Its extension selects the compression (.jsonl, .jsonl.gz, .jsonl.zst).
+    /// If it exists, the recording is written to the next numbered file
     #[arg(long, value_name = "FILE.jsonl.zst")]
     out: PathBuf,
-    /// Go on in another file when one has this size, such as 100MB; files are numbered then
-    #[arg(long, value_name = "SIZE")]
-    rotate_size: Option<SizeArg>,
-    /// Go on in another file after this time, such as 1h; files are numbered then
+    /// Start a new file, with the next number, when a file has this size, such as 100MB
+    #[arg(long, value_name = "SIZE", value_parser = file_size)]
+    rotate_size: Option<u64>,
+    /// Start a new file, with the next number, after this time, such as 1h
     #[arg(long, value_name = "D", value_parser = duration)]
     rotate_every: Option<Duration>,
     #[command(flatten)]
@@ -50,40 +48,11 @@ Examples:
   ticklot record --venue jayx --out btc.jsonl.zst --rotate-every 1h --duration 8h
   ticklot --config ticklot.toml record --out all.jsonl.zst
 
-A venue that is down is tried again until it is there; with --no-reconnect it ends the recording. When the disk is full, \
-the file ends, and the recording continues in the next numbered one when there is room.
+A venue that is down is retried until it is up; with --no-reconnect the recording ends. When the disk is full, the \
+file ends, and the recording continues in the next numbered file when there is room.
 
-Exit status: 0, also after Ctrl-C; 1 when a file could not be written, no message came or a connection cannot be kept; \
-2 when the arguments are wrong. A recording that is killed can be read up to its last second.";
-
-/// A number of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SizeArg(u64);
-
-impl FromStr for SizeArg {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const UNITS: [(&str, u64); 8] = [
-            ("KiB", 1 << 10),
-            ("MiB", 1 << 20),
-            ("GiB", 1 << 30),
-            ("KB", 1_000),
-            ("kB", 1_000),
-            ("MB", 1_000_000),
-            ("GB", 1_000_000_000),
-            ("B", 1),
-        ];
-        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
-        let (unit, bytes) = unit.copied().unwrap_or(("", 1));
-        let number = text.strip_suffix(unit).map(str::trim_end);
-        number
-            .and_then(|number| number.parse::<u64>().ok()?.checked_mul(bytes))
-            .filter(|bytes| *bytes > 0)
-            .map(Self)
-            .ok_or("a size is a whole number of bytes above zero, such as 100MB, 64MiB or 1000000")
-    }
-}
+Exit status: 0, also after Ctrl-C; 1 when a file cannot be written, no message arrived or a connection cannot be kept; \
+2 when the arguments are invalid. A killed recording is readable up to its last second.";
 
 pub(crate) fn run(
     args: &RecordArgs,
@@ -101,11 +70,9 @@ pub(crate) fn run(
     feed.tap(recorder.clone());
     let handler = feed.handler_mut();
     handler.recorder = Some(recorder.clone());
-    // Last of all that can go wrong before the work: it empties the file.
-    let rows = args.feed.books.as_deref();
-    handler.rows = rows
-        .map(|path| create_rows(path, &[&args.out, &recorder.recorded().path]))
-        .transpose()?;
+    // After all other checks, because it truncates the file.
+    let logs = [&*args.out, &recorder.recorded().path];
+    handler.rows = CsvRows::create(args.feed.books.as_deref(), &logs)?;
     let driven = driver.drive(&mut feed, args.feed.duration, false);
     let (_, handler) = feed.into_parts();
     let had_no_room = handler.had_no_room;
@@ -119,7 +86,7 @@ pub(crate) fn run(
         .iter()
         .try_for_each(|end| check_end(end, args.feed.no_reconnect))?;
     if recorded.files == 0 {
-        return Err(Failure::work("no message came: there is no file"));
+        return Err(Failure::work("no message arrived: no file was created"));
     }
     if had_no_room {
         return Err(Failure::work(
@@ -131,23 +98,19 @@ pub(crate) fn run(
 
 fn recorder(args: &RecordArgs, unix_zero: u64) -> Result<Recorder, Failure> {
     let mut options = RecordOptions::default();
-    options.rotation = Rotation::default();
-    options.rotation.size = args.rotate_size.map(|size| size.0);
+    options.rotation.size = args.rotate_size;
     options.rotation.every = args.rotate_every;
     Recorder::create(&args.out, unix_zero, options).map_err(Failure::work)
 }
 
 fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
+    let (frames, bytes, files) = (recorded.frames, recorded.bytes, recorded.files);
+    let (path, dropped) = (recorded.path.display(), recorded.dropped);
     writeln!(
         out,
-        "{} frames, {} bytes in {} files, the last {}",
-        recorded.frames,
-        recorded.bytes,
-        recorded.files,
-        recorded.path.display()
+        "{frames} frames, {bytes} bytes in {files} files, the last {path}"
     )?;
-    if recorded.dropped > 0 {
-        let dropped = recorded.dropped;
+    if dropped > 0 {
         writeln!(
             out,
             "{dropped} records are missing: they could not be written in time"
@@ -160,10 +123,11 @@ fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
 struct RecordHandler<'a> {
     output: &'a mut Output,
     recorder: Option<Recorder>,
-    rows: Option<BookRows<BufWriter<File>>>,
+    rows: CsvRows,
     failed: Option<Failure>,
-    /// Whether there was no room for the recording, and whether that is so now.
+    /// Whether the recorder ever had no room to write.
     had_no_room: bool,
+    /// Whether the recorder has no room to write now.
     has_no_room: bool,
 }
 
@@ -172,7 +136,7 @@ impl<'a> RecordHandler<'a> {
         Self {
             output,
             recorder: None,
-            rows: None,
+            rows: CsvRows::default(),
             failed: None,
             had_no_room: false,
             has_no_room: false,
@@ -187,7 +151,7 @@ impl<'a> RecordHandler<'a> {
         Ok(())
     }
 
-    /// On a terminal, erases the status line.
+    /// Erases the status line on a terminal.
     fn clear(&mut self) -> io::Result<()> {
         if self.output.terminal {
             self.output.out.write_all(CLEAR.as_bytes())?;
@@ -196,7 +160,7 @@ impl<'a> RecordHandler<'a> {
         Ok(())
     }
 
-    /// False when nothing more can be recorded.
+    /// Prints the progress of the recorder. False when nothing more can be recorded.
     fn check_recorder(&mut self) -> io::Result<bool> {
         let Some(recorder) = &self.recorder else {
             return Ok(true);
@@ -205,8 +169,7 @@ impl<'a> RecordHandler<'a> {
         if recorded.failed {
             return Ok(false);
         }
-        let error = recorder.take_error();
-        if let Some(error) = error {
+        if let Some(error) = recorder.take_error() {
             self.had_no_room = true;
             self.notice(format_args!(
                 "{error}; recording continues when there is room"
@@ -219,29 +182,20 @@ impl<'a> RecordHandler<'a> {
         }
         self.has_no_room = recorded.waits;
         if self.output.terminal {
-            let out = &mut self.output.out;
+            let (frames, bytes, dropped) = (recorded.frames, recorded.bytes, recorded.dropped);
+            let (out, path) = (&mut self.output.out, recorded.path.display());
             write!(
                 out,
-                "{CLEAR}{} frames, {} bytes, {} missing, {}",
-                recorded.frames,
-                recorded.bytes,
-                recorded.dropped,
-                recorded.path.display()
+                "{CLEAR}{frames} frames, {bytes} bytes, {dropped} missing, {path}"
             )?;
             out.flush()?;
         }
         Ok(true)
     }
 
-    fn on_event(&mut self, event: &Event<'_>, books: &Books) -> Result<bool, Failure> {
+    /// Prints the event if it concerns the recording.
+    fn print(&mut self, event: &Event<'_>, books: &Books) -> io::Result<()> {
         match event {
-            Event::Book(update) => {
-                if let Some(rows) = &mut self.rows {
-                    rows.write(update, books)
-                        .map_err(|error| cannot_write(&error))?;
-                }
-            }
-            Event::Tick { .. } => return Ok(self.check_recorder()?),
             Event::Protocol { .. }
             | Event::Refused { .. }
             | Event::Unconfirmed { .. }
@@ -249,71 +203,34 @@ impl<'a> RecordHandler<'a> {
                 retry_in: Some(_), ..
             } => {
                 let mut text = String::new();
-                // Writing to a string does not fail. One of both has a text.
+                // Writing to a string does not fail. One of the two writes nothing.
                 let _ = format_event::line(&mut text, event);
                 let _ = format_event::notice(&mut text, event, books);
-                self.notice(format_args!("{text}"))?;
+                self.notice(format_args!("{text}"))
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(true)
     }
 
     fn end(mut self) -> Result<(), Failure> {
-        if let Some(failure) = self.failed.take() {
-            return Err(failure);
-        }
+        self.failed.take().map_or(Ok(()), Err)?;
         self.clear()?;
-        if let Some(rows) = &mut self.rows {
-            rows.flush()?;
-        }
-        Ok(())
+        self.rows.flush()
     }
 }
 
 impl Handler for RecordHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        match Self::on_event(self, &event, books) {
-            Ok(true) => ControlFlow::Continue(()),
-            Ok(false) => ControlFlow::Break(()),
-            Err(failure) => {
-                self.failed = Some(failure);
-                ControlFlow::Break(())
-            }
-        }
+        let result = match event {
+            Event::Book(_) => self.rows.write(&event, books),
+            Event::Tick { .. } => match self.check_recorder() {
+                Ok(false) => return ControlFlow::Break(()),
+                checked => checked.map(drop).map_err(Failure::Output),
+            },
+            event => self.print(&event, books).map_err(Failure::Output),
+        };
+        break_on_failure(result, &mut self.failed)
     }
 }
 
 impl<V: Venue> OnMessage<V> for RecordHandler<'_> {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parses_file_sizes() {
-        for (text, bytes) in [
-            ("100MB", 100_000_000),
-            ("64MiB", 64 << 20),
-            ("2 KiB", 2048),
-            ("7", 7),
-            ("1B", 1),
-            ("1GB", 1_000_000_000),
-        ] {
-            assert_eq!(text.parse(), Ok(SizeArg(bytes)), "{text}");
-        }
-        for wrong in [
-            "",
-            "MB",
-            "0",
-            "0MB",
-            "-1",
-            "1.5MB",
-            "1TB",
-            "1e3",
-            "99999999999GB",
-        ] {
-            assert!(wrong.parse::<SizeArg>().is_err(), "{wrong}");
-        }
-    }
-}

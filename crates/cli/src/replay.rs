@@ -1,4 +1,4 @@
-//! `ticklot replay`: a recorded log, decoded and applied as fast as it goes, or as fast as it was.
+//! `ticklot replay`: decodes and applies a recorded log at full speed or at the recorded pace.
 
 mod handler;
 mod pacer;
@@ -28,9 +28,9 @@ use self::progress_bar::ProgressBar;
 use self::range::{RangePosition, ReplayRange};
 use self::report::{ReplayStats, book_line};
 use crate::book_stats::latency_histogram;
-use crate::csv_rows::{cannot_write, check_rows, create_rows};
+use crate::csv_rows::{CsvRows, check_rows};
 use crate::driver;
-use crate::failure::Failure;
+use crate::failure::{Failure, work};
 use crate::log_position::{LogPosition, backward};
 use crate::log_source::{self, LogArgs, LogReplay, LogWarnings};
 use crate::output::Output;
@@ -42,9 +42,8 @@ const EXAMPLES: &str = "\
 Example:
   ticklot replay btc.jsonl.zst --from +5m --until +6m --speed 10x --books books.csv
 
-Exit status: 0; 1 when a line cannot be read, the log is cut off (all before its cut is played) or empty, or \
-nothing of the venue or connection that is asked for is there; 2 when the arguments are wrong, such as a --from that \
-is after --until.";
+Exit status: 0; 1 when a line cannot be read, the log is cut off (the lines before are replayed) or has no records of \
+the requested venue or connection; 2 when the arguments are invalid, such as --from after --until.";
 
 /// The options of `replay`.
 #[derive(Debug, Args)]
@@ -52,17 +51,18 @@ is after --until.";
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     source: LogArgs,
-    /// Begin here: UTC such as 2024-08-08T23:54:30Z, nanoseconds since 1970, an offset into the log such as +5m, or
-    /// frame:N. Earlier messages are applied, and not shown
+    /// The first position to show: UTC (2024-08-08T23:54:30Z), nanoseconds since 1970, an offset into the log (+5m) or
+    /// frame:N. Earlier messages are applied but not shown
     #[arg(long, value_name = "TIME|frame:N")]
     from: Option<LogPosition>,
-    /// End here, this position included
+    /// The last position to show
     #[arg(long, value_name = "TIME|frame:N")]
     until: Option<LogPosition>,
-    /// How fast to play it: 1x, 10x, ..., or max
+    /// The speed: 1x, 10x, ..., or max
     #[arg(long, value_name = "SPEED", default_value = "max")]
     speed: SpeedArg,
-    /// After how long without a message a book is stale, where the log does not note it
+    /// The time without a message after which a book is stale, unless the log records when books became invalid (its
+    /// records "dir":"trust")
     #[arg(long, value_name = "D", default_value = "30s", value_parser = duration)]
     stale_after: Duration,
     /// Write one row for each order-book message to this file
@@ -70,11 +70,11 @@ pub(crate) struct ReplayArgs {
     books: Option<PathBuf>,
 }
 
-/// How many lines are played before it is looked whether the user wants no more.
+/// The number of lines between two checks for an interrupt.
 const INTERRUPT_CHECK: u64 = 4096;
-/// How often the books are printed when a log is played at a pace.
+/// The interval at which a paced replay prints the books.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// How many books are printed at most.
+/// The most books that are printed.
 const REPORTED_BOOKS: usize = 50;
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure>
     player.end()
 }
 
-/// Plays a log.
+/// Replays a log.
 struct Player<'a> {
     args: &'a ReplayArgs,
     source: LogReplay<'a, ReplayHandler<'a>>,
@@ -101,7 +101,7 @@ struct Player<'a> {
     progress_bar: ProgressBar,
     /// When the books are printed next.
     report_at: Option<Instant>,
-    /// The time that the books are at: of the last record, or later while the next one is waited for.
+    /// The time of the books in nanoseconds since 1970: that of the last record, or later while waiting for the next.
     at: u64,
     counts: ReplayStats,
     latency: Histogram<u64>,
@@ -134,14 +134,13 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// Plays until the end of the part, or until the user wants no more.
+    /// Replays until the end of the range or until an interrupt.
     async fn play(&mut self, mut log: FrameLog) -> Result<(), Failure> {
         let mut interrupt = pin!(crate::signals::interrupted(false));
         let mut lines: u64 = 0;
         loop {
             lines += 1;
-            if lines.is_multiple_of(INTERRUPT_CHECK) && is_wanted_no_more(interrupt.as_mut()).await
-            {
+            if lines.is_multiple_of(INTERRUPT_CHECK) && is_interrupted(interrupt.as_mut()).await {
                 break;
             }
             self.progress = log.progress();
@@ -161,7 +160,7 @@ impl<'a> Player<'a> {
         Ok(self.progress_bar.clear(&mut self.handler.output.out)?)
     }
 
-    /// Plays a line, when its time has come.
+    /// Waits until a record is due, and applies it.
     async fn record(
         &mut self,
         record: &Record,
@@ -192,12 +191,11 @@ impl<'a> Player<'a> {
         self.apply(record)
     }
 
-    /// Last of all that can go wrong before the work, since it empties the file.
+    /// Creates the file of `--books` after all other checks, because this truncates it.
     fn create_rows(&mut self) -> Result<(), Failure> {
-        if let Some(path) = &self.args.books
-            && self.handler.rows.is_none()
-        {
-            self.handler.rows = Some(create_rows(path, &[&self.args.source.log])?);
+        if !self.handler.rows.is_open() {
+            let logs = [&*self.args.source.log];
+            self.handler.rows = CsvRows::create(self.args.books.as_deref(), &logs)?;
         }
         Ok(())
     }
@@ -228,7 +226,7 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// A line that is no record, or the cut of the log.
+    /// Reports a line that is not a record, or a truncation of the log.
     fn unreadable(&mut self, error: LogError) -> Result<ControlFlow<()>, Failure> {
         self.source.replay.skip_line(&error, &mut self.handler);
         if !error.is_cut() {
@@ -244,8 +242,7 @@ impl<'a> Player<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Waits for the moment, at which a record of the time `until` is due; true when the user wants no more
-    /// meanwhile.
+    /// Waits until `due`, when a record of the time `until` is due. True when an interrupt arrives first.
     async fn wait(
         &mut self,
         due: Instant,
@@ -271,7 +268,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// What became stale by now is stale.
+    /// Advances the books to the current time, but not beyond `until`, so that they can become stale.
     fn pass_time(&mut self, now: Instant, until: u64) -> Result<(), Failure> {
         if let Some(at) = self.pacer.time(now) {
             self.at = at.min(until).max(self.at);
@@ -321,7 +318,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// A line for each book, once a second, when the log is played at a pace.
+    /// Prints a line for each book once a second in a paced replay.
     fn report_books_when_due(&mut self) -> Result<(), Failure> {
         if !self.pacer.is_paced() || !self.handler.shows {
             return Ok(());
@@ -355,8 +352,7 @@ impl<'a> Player<'a> {
         if self.source.check(&self.args.source).is_ok() {
             self.create_rows()?;
         }
-        let rows = self.handler.finish_rows();
-        rows.map_err(|error| cannot_write(&error))?;
+        self.handler.finish_rows()?;
         self.counts.bad_lines = self.handler.bad_lines;
         let books = self.source.replay.books().len();
         let paths = self.source.paths();
@@ -370,29 +366,26 @@ impl<'a> Player<'a> {
 
     fn verdict(&self) -> Result<(), Failure> {
         let log = self.args.source.log.display();
+        let (cuts, broken) = (self.counts.cuts, self.counts.broken);
         if let Some(LogError::Cut { line, .. }) = self.cut {
-            return Err(Failure::work(format_args!(
-                "{log}: cut off at line {line}: all before it was replayed"
-            )));
+            return Err(work!(
+                "{log}: cut off at line {line}; the lines before it were replayed"
+            ));
         }
-        if self.counts.cuts > 0 {
-            let cuts = self.counts.cuts;
-            return Err(Failure::work(format_args!(
-                "{log}: cut off in {cuts} places: all before and behind them was replayed"
-            )));
+        if cuts > 0 {
+            return Err(work!(
+                "{log}: cut off in {cuts} places; the lines before and after them were replayed"
+            ));
         }
-        if self.counts.broken > 0 {
-            let broken = self.counts.broken;
-            return Err(Failure::work(format_args!(
-                "{log}: {broken} of its lines cannot be read"
-            )));
+        if broken > 0 {
+            return Err(work!("{log}: {broken} of its lines cannot be read"));
         }
         self.source.check(&self.args.source)
     }
 }
 
-/// Whether the user has asked for the end. Others have their turn first.
-async fn is_wanted_no_more(interrupt: Pin<&mut impl Future>) -> bool {
+/// Whether an interrupt has arrived. Yields once to the runtime.
+async fn is_interrupted(interrupt: Pin<&mut impl Future>) -> bool {
     tokio::select! {
         biased;
         _ = interrupt => true,

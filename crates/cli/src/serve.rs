@@ -1,4 +1,4 @@
-//! `ticklot serve`: a venue's simulated server, or a recorded log.
+//! `ticklot serve`: runs a venue's simulated server, or plays a recorded log to its clients.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ticklot::ConnectionId;
-use ticklot::capture::FrameLog;
 use ticklot::observe::RecordKind;
 use ticklot_sim::{FaultConfig, RecordedFrame, Recording, Server, Speed, Venue, bayse, jayx};
 
 use crate::driver;
-use crate::failure::Failure;
-use crate::log_source::{LogErrors, LogWarnings, is_of, venue_of};
+use crate::failure::{Failure, usage, work};
+use crate::log_source::{LogErrors, LogWarnings, is_of, open_log, venue_of};
 use crate::output::Output;
 use crate::speed::SpeedArg;
 use crate::venues::VenueArg;
@@ -26,40 +24,38 @@ Examples:
   ticklot serve --venue jayx --log btc.jsonl.zst --speed 10x
   ticklot serve --log kraken.jsonl.zst
 
-Exit status: 0 after Ctrl-C; 1 when it cannot listen or read the log; 2 when the arguments are wrong.";
+Exit status: 0 after Ctrl-C; 1 when it cannot listen or read the log; 2 when the arguments are invalid.";
 
 /// The options of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
-    /// The venue; of a log that names it, it may be left out
+    /// The venue; optional if the log names it
     #[arg(long, value_enum, required_unless_present = "log")]
     venue: Option<VenueArg>,
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Play this frame log (.jsonl, .gz, .zst) to each connection
     #[arg(long, alias = "from", value_name = "LOG")]
     log: Option<PathBuf>,
-    /// Play this connection of the log, where it has several
+    /// Play this connection of the log, if it has several
     #[arg(long, alias = "conn", value_name = "N", requires = "log")]
     connection: Option<u32>,
-    /// How fast to play it: 1x, 10x, ..., or max
+    /// The speed: 1x, 10x, ..., or max
     #[arg(long, value_name = "SPEED", default_value = "1x", requires = "log")]
     speed: SpeedArg,
     /// The seed of the simulated market
     #[arg(long, default_value_t = 1, conflicts_with = "log")]
     seed: u64,
-    /// What the server does wrong on purpose, such as
-    /// `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`
+    /// Faults to inject, such as `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`
     ///
-    /// drop=N drops each connection after N messages, without a close. With chance P: cut=P ends a
-    /// connection in the middle of a frame; garbage=P sends a line that means nothing before a
-    /// message; refuse=P or refuse=P:STATUS refuses the upgrades of a connection, with 503 or this
-    /// status. freeze=D or freeze=D:P falls silent for so long before a message, with chance P or
-    /// 0.005, and answers pings alone; hang=D or hang=D:P answers nothing and reads nothing. slow=D
-    /// sends each write in two halves, so long apart, at most 5s. seed=N decides what befalls which
-    /// message.
+    /// drop=N drops each connection after N messages, without a close. With probability P, cut=P ends a connection in
+    /// the middle of a frame, garbage=P sends an invalid line before a message, and refuse=P or refuse=P:STATUS refuses
+    /// the upgrades of a connection with status 503 or STATUS. freeze=D or freeze=D:P pauses for the time D before a
+    /// message, with probability P or 0.005, and replies only to pings meanwhile; hang=D or hang=D:P also stops
+    /// reading. slow=D splits each write into two halves, the time D apart (at most 5s). seed=N seeds the fault
+    /// generator.
     #[arg(
         long,
         value_name = "SPEC",
@@ -72,25 +68,25 @@ pub(crate) struct ServeArgs {
 
 pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> {
     if args.log.is_none() && args.venue == Some(VenueArg::Kraken) {
-        return Err(Failure::Usage(
-            "there is no simulated server of Kraken: --log LOG plays a recorded one".to_owned(),
+        return Err(usage!(
+            "there is no simulated server of Kraken: --log LOG plays a recorded one"
         ));
     }
     let recorded = args.log.as_deref().map(|path| load(path, args, output));
     let recorded = recorded.transpose()?;
     let runtime = driver::runtime()?;
     runtime.block_on(async {
-        let (server, served) = start(args, recorded).await.map_err(|error| {
-            Failure::work(format_args!("cannot serve on {}: {error}", args.listen))
-        })?;
-        // The first poll installs the handler: an interrupt may follow the first line at once.
+        let started = start(args, recorded).await;
+        let (server, served) =
+            started.map_err(|error| work!("cannot serve on {}: {error}", args.listen))?;
+        // The first poll installs the signal handler, because an interrupt may follow the first line immediately.
         let mut interrupted = std::pin::pin!(crate::signals::interrupted(false));
         tokio::select! {
             biased;
             () = &mut interrupted => return Ok(()),
             () = std::future::ready(()) => {}
         }
-        // One write: a reader that takes the URL alone may leave.
+        // One write, because a reader may exit after the line of the URL.
         let text = format!("{}\n{served}", server.url());
         output.out.write_all(text.as_bytes())?;
         output.out.flush()?;
@@ -100,10 +96,10 @@ pub(crate) fn run(args: &ServeArgs, output: &mut Output) -> Result<(), Failure> 
     })
 }
 
-/// A recording, and the venue that it is of.
+/// A recording and its venue.
 type Recorded = (VenueArg, Arc<Recording>);
 
-/// The server, and a line for each thing that its market serves.
+/// Starts the server, and lists its instruments and accounts, one a line.
 async fn start(args: &ServeArgs, recorded: Option<Recorded>) -> std::io::Result<(Server, String)> {
     if let Some((venue, recording)) = recorded {
         let speed = match args.speed {
@@ -179,28 +175,21 @@ fn bayse_lines(config: &bayse::Config) -> String {
     lines
 }
 
-/// Reads the frames of one connection. A log that is broken anywhere is not served: what was recorded is
-/// not what would be sent. One that is cut off is served up to its cut.
+/// Reads the frames of one connection. A log with an unreadable line is an error, because the server would not send the
+/// frames that were recorded. A truncated log is served up to the truncation.
 fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, Failure> {
-    let cannot =
-        |what: &dyn std::fmt::Display| Failure::work(format_args!("{}: {what}", path.display()));
-    let log = FrameLog::open(path).map_err(|error| cannot(&error))?;
-    let log = log.everything();
-    let mut log = match args.connection {
-        Some(connection) => log.of(ConnectionId(connection)),
-        None => log,
-    };
+    let name = path.display();
+    let mut log = open_log(path, args.connection)?;
     let (mut frames, mut errors) = (Vec::<RecordedFrame>::new(), LogErrors::default());
     let (mut first, mut venue) = (None, args.venue);
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
             Err(error) if error.is_cut() => {
-                let path = path.display();
-                writeln!(output.err, "ticklot: {path}: {error}: the rest is served")?;
+                writeln!(output.err, "ticklot: {name}: {error}: the rest is served")?;
                 continue;
             }
-            Err(error) => return Err(cannot(&error)),
+            Err(error) => return Err(work!("{name}: {error}")),
         };
         errors.count_dropped(record);
         if record.kind != RecordKind::Received {
@@ -216,19 +205,18 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
         let connection = record.connection.unwrap_or_default();
         let first = *first.get_or_insert(connection);
         if first != connection {
-            return Err(Failure::Usage(format!(
-                "{} holds several connections, such as {first} and {connection}: choose one with --connection",
-                path.display()
-            )));
+            return Err(usage!(
+                "{name} holds several connections, such as {first} and {connection}: choose one with --connection"
+            ));
         }
-        // As in a replay, a frame without a time, or with an earlier one, has that of the frame before.
+        // As in a replay, a frame without a time or with an earlier one has the time of the previous frame.
         let before = frames.last().map_or(0, |frame| frame.recv_ns);
         frames.push(RecordedFrame {
             recv_ns: record.recv_ns.max(before),
             frame: record.frame.clone(),
         });
     }
-    // Frames before the first known time are due with it.
+    // Frames before the first known time are sent with that frame.
     let begin = frames.iter().map(|frame| frame.recv_ns).find(|at| *at > 0);
     for frame in frames.iter_mut().take_while(|frame| frame.recv_ns == 0) {
         frame.recv_ns = begin.unwrap_or(0);
@@ -237,11 +225,13 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
     errors.report(path, output);
     match venue {
         Some(venue) if !frames.is_empty() => Ok((venue, Arc::new(Recording { frames }))),
-        _ => Err(cannot(&format_args!(
-            "no frames{} in it to be played: are --venue and --connection right?",
-            args.venue
-                .map_or(String::new(), |venue| format!(" of {}", venue.name()))
-        ))),
+        _ => {
+            let of = args.venue.map(|venue| format!(" of {}", venue.name()));
+            Err(work!(
+                "{name}: no frames{} in it: are --venue and --connection correct?",
+                of.unwrap_or_default()
+            ))
+        }
     }
 }
 
@@ -250,7 +240,7 @@ mod tests {
     use super::*;
     use clap::FromArgMatches;
 
-    /// The times of the served frames of a log with these times.
+    /// The times of the served frames of a log whose records have `times`.
     fn served(times: &[u64]) -> Vec<u64> {
         let name = format!("ticklot-serve-{}.jsonl", std::process::id());
         let log = std::env::temp_dir().join(name);

@@ -1,7 +1,7 @@
-//! The signals that end a command.
+//! The signals that stop a command.
 
-/// Completes at Ctrl-C or SIGTERM, and at SIGHUP when `hangs_up`. The first poll installs the handlers. Without a
-/// handler for a signal the default one ends the program.
+/// Completes at Ctrl-C or SIGTERM, and at SIGHUP when `hangs_up`. The first poll installs the handlers. If a handler
+/// cannot be installed, the signal's default action ends the program.
 pub(crate) async fn interrupted(hangs_up: bool) {
     tokio::select! {
         Ok(()) = tokio::signal::ctrl_c() => {}
@@ -10,7 +10,7 @@ pub(crate) async fn interrupted(hangs_up: bool) {
     }
 }
 
-/// SIGTERM, and SIGHUP where the terminal is in use: `nohup` has a plain watch ignore it.
+/// Receives SIGTERM, and SIGHUP when `hangs_up`: only if the terminal is in use, because `nohup` ignores SIGHUP.
 #[cfg(unix)]
 async fn terminated(hangs_up: bool) -> Option<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -20,8 +20,8 @@ async fn terminated(hangs_up: bool) -> Option<()> {
     }
     let mut hang_up = signal(SignalKind::hangup()).ok()?;
     tokio::select! {
-        told = terminate.recv() => told,
-        told = hang_up.recv() => told,
+        received = terminate.recv() => received,
+        received = hang_up.recv() => received,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The venues that the program knows.
+//! The venues that the program supports.
 
 use clap::ValueEnum;
 use ticklot::OnMessage;
@@ -19,9 +19,7 @@ pub(crate) enum VenueArg {
 }
 
 impl VenueArg {
-    const ALL: [Self; 3] = [Self::Jayx, Self::Bayse, Self::Kraken];
-
-    /// Its name in errors and in logs.
+    /// The venue's name in errors and in logs.
     pub(crate) const fn name(self) -> VenueName {
         match self {
             Self::Jayx => VenueName::JAYX,
@@ -30,10 +28,10 @@ impl VenueArg {
         }
     }
 
-    /// The venue of this name.
+    /// The venue of this name in a log.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|venue| venue.name().0 == name)
+        let mut all = Self::value_variants().iter();
+        all.find(|venue| venue.name().0 == name).copied()
     }
 
     /// The venue's name for users.

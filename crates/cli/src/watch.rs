@@ -1,9 +1,11 @@
-//! `ticklot watch`: live books, on a terminal, in lines or in JSON.
+//! `ticklot watch`: shows live books on a terminal, as lines or as JSON.
 
 mod change_highlights;
 mod draw;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod golden_tests;
 pub mod headless;
 mod json;
 mod keys;
@@ -31,7 +33,7 @@ use self::lines::Lines;
 use self::output_mode::{OutputMode, StartInfo, Watcher};
 use self::screen::Screen;
 use crate::config::{File, MergedConfig, Source};
-use crate::csv_rows::create_rows;
+use crate::csv_rows::CsvRows;
 use crate::driver::{Driver, check_end};
 use crate::failure::Failure;
 use crate::feed_args::FeedArgs;
@@ -39,7 +41,7 @@ use crate::incidents;
 use crate::output::Output;
 use crate::parse::levels;
 
-/// The examples of its help.
+/// The end of the help text.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   ticklot watch
@@ -50,21 +52,20 @@ Examples:
   ticklot watch --venue kraken --symbol BTC/USD,ETH/USD --book-depth 100
   ticklot watch --venue jayx --spin --cpu 1 --keep-warm 100us --latency --duration 10s
 
-Exit status: 0, also after Ctrl-C; 1 when a connection cannot be made or kept; 2 when the arguments are wrong.";
+Exit status: 0, also after Ctrl-C; 1 when a connection cannot be made or kept; 2 when the arguments are invalid.";
 
 /// The options of `watch`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     feed: FeedArgs,
-    /// End with a table of how long each stage took
+    /// Print a table of the latency of each stage at the end
     #[arg(long, conflicts_with = "json")]
     latency: bool,
-    /// Print everything that happens, one JSON object a line: see docs/json.md
+    /// Print every event as a JSON object, one a line (see docs/json.md)
     #[arg(long)]
     json: bool,
-    /// Show this many levels a side at most, on a terminal and in JSON; as many as there are room
-    /// for, and all, when left out
+    /// The most levels per side to show (by default, as many as fit on a terminal, and all in JSON)
     #[arg(long, value_name = "N", value_parser = levels)]
     depth: Option<NonZeroUsize>,
 }
@@ -89,16 +90,16 @@ pub(crate) fn run(
     watched
 }
 
-/// Runs the feed until its end, and shows it.
+/// Runs the feed until its end, and shows it in an output mode.
 fn watch<S: OutputMode>(
-    show: S,
+    mode: S,
     args: &WatchArgs,
     config: &MergedConfig,
     incidents: &mut Option<Incidents>,
 ) -> Result<(), Failure> {
     let driver = Driver::new(&args.feed.spin)?;
     let simulator = config.start_simulator()?;
-    let mut feed = Feed::new(Watcher::new(show)?);
+    let mut feed = Feed::new(Watcher::new(mode));
     feed.tick_every(S::TICK);
     let venues = config.add_to(&mut feed, simulator.as_ref())?;
     if args.latency {
@@ -112,10 +113,8 @@ fn watch<S: OutputMode>(
         stopper,
         venues,
     })?;
-    if let Some(path) = &args.feed.books {
-        // Last of all that can go wrong before the work: it empties the file.
-        watcher.write_rows(create_rows(path, &[])?);
-    }
+    // After all other checks, because it truncates the file.
+    watcher.rows = CsvRows::create(args.feed.books.as_deref(), &[])?;
     let driven = driver.drive(&mut feed, args.feed.duration, S::HANGS_UP);
     let (books, mut watcher) = feed.into_parts();
     watcher.count_paths(driven.as_deref().unwrap_or_default());

@@ -1,7 +1,7 @@
-//! `--json` is what `docs/json.md` says: every object has the fields of its table and no others, each of the
-//! type that the table gives.
+//! Compares `--json` with `docs/json.md`: every object has exactly the fields of its table, with the types that the table
+//! states.
 
-#![cfg(unix)] // a server is ended by `kill`
+#![cfg(unix)] // servers are stopped by `kill`
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 mod common;
@@ -15,7 +15,7 @@ const TABLES: &str = include_str!("../../../docs/json.md");
 
 type Fields = BTreeMap<&'static str, &'static str>;
 
-/// The fields of every object, by the heading above their table.
+/// The fields of each table, by the heading above it.
 fn tables() -> BTreeMap<&'static str, Fields> {
     let mut tables = BTreeMap::<_, Fields>::new();
     let mut heading = "";
@@ -28,16 +28,14 @@ fn tables() -> BTreeMap<&'static str, Fields> {
             continue;
         };
         let mut cells = cells.split('|').map(str::trim);
-        let (name, kind) = (
-            cells.next().unwrap().trim_matches('`'),
-            cells.next().unwrap(),
-        );
+        let name = cells.next().unwrap().trim_matches('`');
+        let kind = cells.next().unwrap();
         tables.entry(heading).or_default().insert(name, kind);
     }
     tables
 }
 
-/// Whether a value is of a type: `text`, `integer`, `decimal`, a word in quotes, `X or null`, `list of X`, or the name of
+/// Whether a value has a type: `text`, `integer`, `decimal`, a word in quotes, `X or null`, `list of X`, or the name of
 /// another table.
 fn is(value: &Value, kind: &str, tables: &BTreeMap<&str, Fields>) -> bool {
     if let Some(kind) = kind.strip_suffix(" or null") {
@@ -65,20 +63,17 @@ fn is(value: &Value, kind: &str, tables: &BTreeMap<&str, Fields>) -> bool {
                 .as_str()
                 .is_some_and(|it| words.any(|word| word == it))
         }
-        table => value
-            .as_object()
-            .is_some_and(|map| has_fields(map, &tables[table], tables)),
+        table => {
+            let is_table = |map| has_fields(map, &tables[table], tables);
+            value.as_object().is_some_and(is_table)
+        }
     }
 }
 
 fn is_list(value: &Value, kinds: &[&str], tables: &BTreeMap<&str, Fields>) -> bool {
-    value.as_array().is_some_and(|list| {
-        list.len() == kinds.len()
-            && list
-                .iter()
-                .zip(kinds)
-                .all(|(it, kind)| is(it, kind, tables))
-    })
+    let list = value.as_array().filter(|list| list.len() == kinds.len());
+    let has_kind = |(it, kind): (&Value, &&str)| is(it, kind, tables);
+    list.is_some_and(|list| list.iter().zip(kinds).all(has_kind))
 }
 
 fn is_decimal(text: &str) -> bool {
@@ -87,20 +82,17 @@ fn is_decimal(text: &str) -> bool {
 
 fn has_fields(map: &Map<String, Value>, fields: &Fields, tables: &BTreeMap<&str, Fields>) -> bool {
     let names: BTreeSet<&str> = map.keys().map(String::as_str).collect();
-    assert_eq!(
-        names,
-        fields.keys().copied().collect(),
-        "the fields of {map:?}"
-    );
+    let expected = fields.keys().copied().collect();
+    assert_eq!(names, expected, "the fields of {map:?}");
     map.iter().all(|(name, value)| {
         let kind = fields[name.as_str()];
         let is_it = is(value, kind, tables);
-        assert!(is_it, "{name}: {value} is no {kind}");
+        assert!(is_it, "{name}: {value} is not of the type {kind}");
         is_it
     })
 }
 
-/// Holds a line to its table, and returns its type.
+/// Compares a line with its table. Returns its type and its object.
 fn check(line: &str, tables: &BTreeMap<&str, Fields>) -> (String, Value) {
     let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let kind = value["type"].as_str().unwrap().to_owned();
@@ -108,14 +100,12 @@ fn check(line: &str, tables: &BTreeMap<&str, Fields>) -> (String, Value) {
     let fields = fields.unwrap_or_else(|| panic!("{kind} is not documented: {line}"));
     let mut fields = fields.clone();
     fields.extend(tables["every object"].clone());
-    assert!(
-        has_fields(value.as_object().unwrap(), &fields, tables),
-        "{line}"
-    );
+    let is_valid = has_fields(value.as_object().unwrap(), &fields, tables);
+    assert!(is_valid, "{line}");
     (kind, value)
 }
 
-/// Runs the program until it has printed all of these types, interrupts it, and checks all of its lines.
+/// Runs the program until it has printed all of these types, interrupts it, and checks all lines.
 fn run(args: &[&str], wanted: &[&str]) -> Vec<(String, Value)> {
     let tables = tables();
     let mut running = Running::start(args);
@@ -132,32 +122,28 @@ fn run(args: &[&str], wanted: &[&str]) -> Vec<(String, Value)> {
         }
         all.push((kind, value));
     }
-    assert!(missing.is_empty(), "{missing:?} never came");
+    assert!(missing.is_empty(), "{missing:?} were not printed");
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
     assert_eq!(all.first().unwrap().0, "start");
     assert_eq!(all.last().unwrap().0, "end");
-    // One clock: the texts have one length and one order with the times.
+    // All times come from one clock. The texts have the same length and so the order of the times.
     let times = all.iter().map(|(_, value)| value["time"].as_str());
     assert!(times.is_sorted(), "{all:?}");
     all
 }
 
-// Over a second each: real programs, which are read until all that should be there has come.
+// Over a second each: real programs, whose output is read until it contains all expected types.
 
 #[test]
 fn changes_mirror_the_books() {
-    let all = run(
-        &["--json"],
-        &["connected", "subscribed", "state", "book", "trades"],
-    );
+    let wanted = ["connected", "subscribed", "state", "book", "trades"];
+    let all = run(&["--json"], &wanted);
     let streamed = all.iter().filter(|(_, value)| value["source"] == "stream");
     let (_, end) = all.last().unwrap();
     let decoded = ["fast_path", "general_path"].map(|path| end[path].as_u64().unwrap());
-    assert!(
-        decoded.iter().sum::<u64>() >= streamed.count() as u64,
-        "{end}"
-    );
-    // A mirror of the book by its changes is the book by its levels.
+    let decoded: u64 = decoded.iter().sum();
+    assert!(decoded >= streamed.count() as u64, "{end}");
+    // A mirror of the book that applies its changes equals its levels.
     let mut mirror = BTreeMap::<(String, String, String), String>::new();
     for (_, book) in all.iter().filter(|(kind, _)| kind == "book") {
         let name = book["name"].as_str().unwrap();
@@ -192,28 +178,20 @@ fn prints_all_jayx_streams() {
     let protocols = found.iter().filter(|it| it.0 == "protocol");
     let protocols: Vec<&Value> = protocols.map(|it| &it.1["protocol"]).collect();
     assert_eq!(protocols, ["Socket.IO"], "once");
-    run(
-        &[&args[..], &["--envelope=plain", "--depth=1"]].concat(),
-        &wanted,
-    );
+    let args = [&args[..], &["--envelope=plain", "--depth=1"]].concat();
+    run(&args, &wanted);
 }
 
 #[test]
 fn prints_all_bayse_channels() {
     let channels = "--channel=orderbook,prices,activity,asset_prices,user_trades,orders";
     let args = ["watch", "--json", "--venue=bayse", channels, "--depth=2"];
-    let all = run(
-        &args,
-        &["book", "trades", "reference_price", "order", "message"],
-    );
-    let books: Vec<&Value> = all
-        .iter()
-        .filter(|it| it.0 == "book")
-        .map(|it| &it.1)
-        .collect();
+    let wanted = ["book", "trades", "reference_price", "order", "message"];
+    let all = run(&args, &wanted);
     for side in ["bids", "asks"] {
-        let levels = |book: &&Value| book[side].as_array().unwrap().len();
-        assert_eq!(books.iter().map(levels).max(), Some(2));
+        let books = all.iter().filter(|it| it.0 == "book");
+        let levels = books.map(|(_, book)| book[side].as_array().unwrap().len());
+        assert_eq!(levels.max(), Some(2));
     }
 }
 
@@ -239,7 +217,7 @@ fn reports_bad_lines_and_disconnects() {
     let states: Vec<&str> = states.map(|it| it.1["new"].as_str().unwrap()).collect();
     assert_eq!(states[..1], ["live"]);
     assert!(states.contains(&"disconnected"), "{states:?}");
-    // No book is told with a state that was not told before it.
+    // Each state of a book is reported before the first book with it.
     let mut state = "empty".to_owned();
     for (kind, value) in &all {
         match kind.as_str() {
@@ -255,31 +233,25 @@ fn reports_bad_lines_and_disconnects() {
 
 #[test]
 fn reports_unconfirmed_subscriptions() {
-    // A server that answers WebSocket pings alone.
+    // A server that replies only to WebSocket pings.
     let (_server, url) = Running::serve(&["--venue=bayse", "--faults", "freeze=1h:1"]);
     let folder = Folder::new("unconfirmed");
-    let config = folder.write(
-        "ticklot.toml",
-        &format!(
-            "[[bayse]]\nurl = \"{url}\"\npatience = \"100ms\"\n[[bayse.market]]\nid = \"m1\"\n[[bayse.market]]\nid = \"m2\"\n"
-        ),
-    );
+    let markets = "[[bayse.market]]\nid = \"m1\"\n[[bayse.market]]\nid = \"m2\"\n";
+    let config = format!("[[bayse]]\nurl = \"{url}\"\npatience = \"100ms\"\n{markets}");
+    let config = folder.write("ticklot.toml", &config);
     let all = run(&["--config", &config, "--json"], &["unconfirmed"]);
-    let rooms = |list: &mut dyn Iterator<Item = &Value>| -> BTreeSet<String> {
-        list.map(|it| it["room"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    let reported = all
-        .iter()
-        .filter(|it| it.0 == "unconfirmed")
-        .map(|it| &it.1);
-    let end = &all.last().unwrap().1["unconfirmed"];
-    let expected = BTreeSet::from(["orderbook:m1".to_owned(), "orderbook:m2".to_owned()]);
-    assert_eq!(rooms(&mut { reported }), expected);
-    assert_eq!(rooms(&mut end.as_array().unwrap().iter()), expected);
+    let room = |it: &Value| it["room"].as_str().unwrap().to_owned();
+    let reported = all.iter().filter(|it| it.0 == "unconfirmed");
+    let reported: BTreeSet<String> = reported.map(|it| room(&it.1)).collect();
+    assert_eq!(
+        reported,
+        ["orderbook:m1", "orderbook:m2"].map(str::to_owned).into()
+    );
+    let end = all.last().unwrap().1["unconfirmed"].as_array().unwrap();
+    assert_eq!(end.iter().map(room).collect::<BTreeSet<_>>(), reported);
 }
 
-/// The golden files have every type, and each line of them is as its table says.
+/// The golden files contain every type, and their lines match the tables.
 #[test]
 fn golden_files_match_the_tables() {
     let tables = tables();
@@ -289,7 +261,7 @@ fn golden_files_match_the_tables() {
         let golden = std::fs::read_to_string(path).unwrap();
         types.extend(golden.lines().map(|line| check(line, &tables).0));
     }
-    // Tables whose headings are no types are parts of others.
+    // Tables whose headings are not types are parts of other tables.
     let documented = TABLES.lines().filter_map(|line| line.strip_prefix("### `"));
     let documented = documented.map(|line| line.trim_matches('`').to_owned());
     assert_eq!(documented.collect::<BTreeSet<_>>(), types);

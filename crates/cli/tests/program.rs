@@ -1,4 +1,4 @@
-//! The program as a user has it: processes, signals, pipes.
+//! Tests of the program as a process: output, signals, pipes and servers.
 
 #![cfg(unix)] // signals are sent by `kill`
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
@@ -11,31 +11,21 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 
-use common::{Folder, Running, listen, printed, program, run_to};
+use common::{Folder, Running, assert_contains, listen, printed, program, run_to};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use ticklot_transport::rustls::crypto::ring;
 use ticklot_transport::rustls::pki_types::PrivateKeyDer;
 use ticklot_transport::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-// Over a second each: the program prints a line a second for each book, and they are read until all
-// that should be live is.
+// Over a second each: the program prints a line per book and second, and the lines are read until the books are live.
 
 #[test]
 fn bare_program_shows_both_venues() {
     let mut running = Running::start(&[]);
     for book in ["BTCUSDT", "out_us-rate-cut-yes", "out_us-rate-cut-no"] {
         let line = running.line_with(&format!("{book} live bid "));
-        for part in [
-            " x ",
-            "| ask ",
-            "| spread ",
-            "| last ",
-            "| age ",
-            " msg/s | p50 ",
-            " p99 ",
-        ] {
-            assert!(line.contains(part), "{part:?} in {line}");
-        }
+        assert_contains(&line, &[" x ", "| ask ", "| spread ", "| last "]);
+        assert_contains(&line, &["| age ", " msg/s | p50 ", " p99 "]);
     }
     let rest = running.interrupt();
     assert!(rest.contains("BTCUSDT: "), "a summary: {rest}");
@@ -66,7 +56,7 @@ fn sigterm_ends_with_status_0() {
     watching.end_by("-TERM");
     let book = r#"{"orderBook":{"asks":[{"ticks":11,"lots":1}],"bids":[{"ticks":10,"lots":1}]}}"#;
     let frame = serde_json::json!(format!("42[\"orderbook\",{book}]"));
-    // An hour to wait for between the two records.
+    // An hour between the two records.
     let lines = [1_700_000_000, 1_700_003_600]
         .map(|second| format!("{{\"recv_ns\":{second}000000000,\"frame\":{frame}}}\n"));
     let log = folder.write("log.jsonl", &lines.concat());
@@ -78,22 +68,18 @@ fn sigterm_ends_with_status_0() {
 
 #[test]
 fn serve_lists_its_market() {
-    let jayx = [("symbol BTCUSDT", "account, API key ak_demo_ticklot")];
+    let jayx = ["symbol BTCUSDT", "account, API key ak_demo_ticklot"];
     let bayse = [
-        (
-            "event evt_us-rate-cut: Will the Fed cut rates in 2026?",
-            "market mkt_us-rate-cut: outcomes out_us-rate-cut-yes out_us-rate-cut-no",
-        ),
-        (
-            "asset BTCUSDT",
-            "user usr_demo, API key pk_demo_ticklot, access token demo-header.demo-claims.demo-signature",
-        ),
+        "event evt_us-rate-cut: Will the Fed cut rates in 2026?",
+        "market mkt_us-rate-cut: outcomes out_us-rate-cut-yes out_us-rate-cut-no",
+        "asset BTCUSDT",
+        "user usr_demo, API key pk_demo_ticklot, access token demo-header.demo-claims.demo-signature",
     ];
     for (venue, lines) in [("jayx", &jayx[..]), ("bayse", &bayse)] {
         let (server, _) = Running::serve(&["--venue", venue]);
         let rest = server.interrupt();
         let printed: Vec<&str> = rest.lines().collect();
-        for line in lines.iter().flat_map(|(one, other)| [one, other]) {
+        for line in lines {
             assert!(printed.contains(line), "{line:?} in {rest}");
         }
     }
@@ -174,7 +160,7 @@ fn spinning_feed_ends_normally() {
     assert!(text.contains("BTCUSDT: "), "{text}");
 }
 
-/// The processors that each thread of a process may use, by the thread's name.
+/// The processors that each thread of a process may use, with the thread's name.
 #[cfg(target_os = "linux")]
 fn processors(process: u32) -> impl Iterator<Item = (String, String)> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
@@ -192,7 +178,7 @@ fn processors(process: u32) -> impl Iterator<Item = (String, String)> {
 #[cfg(target_os = "linux")]
 #[test]
 fn only_spinning_thread_is_bound() {
-    // Of this process the first thread alone: those of other tests end.
+    // Only the first thread of this process, because the threads of other tests may end.
     let (_, all) = processors(std::process::id()).next().unwrap();
     let last = all.rsplit([',', '-']).next().unwrap().to_owned();
     let mut running = Running::start(&["watch", "--venue=jayx", "--spin", "--cpu", &last]);
@@ -210,7 +196,7 @@ fn only_spinning_thread_is_bound() {
 fn missing_processor_is_refused_early() {
     let folder = Folder::new("cpu");
     let (log, rows) = (folder.file("log.jsonl"), folder.write("rows.csv", "kept"));
-    // More than a set of processors has.
+    // Beyond the largest affinity mask.
     let spin = ["--spin", "--cpu=1000000", "--books", &rows];
     for command in [&["watch"][..], &["record", "--out", &log]] {
         let text = run_to(2, &[command, &spin].concat());
@@ -229,7 +215,7 @@ fn books_never_overwrite_logs() {
     run_to(1, &["replay", "/nowhere", "--venue=jayx", "--books", log]);
     run_to(2, &["watch", "--venue=jayx", "--symbol=", "--books", log]);
     let text = std::fs::read_to_string(log).unwrap();
-    assert_eq!(text, "{}\n", "untouched by all of them");
+    assert_eq!(text, "{}\n", "the log is unchanged");
 }
 
 #[test]
@@ -237,28 +223,20 @@ fn no_reconnect_ends_with_server() {
     let folder = Folder::new("program");
     let frame = r#"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"#;
     let line = format!("{{\"recv_ns\":0,\"venue\":\"jayx\",\"frame\":\"{frame}\"}}\n");
-    let (log, rows) = (
-        folder.write("log.jsonl", &line.repeat(3)),
-        folder.file("rows.csv"),
-    );
+    let log = folder.write("log.jsonl", &line.repeat(3));
+    let rows = folder.file("rows.csv");
     // The log names its venue.
     let (_server, url) = Running::serve(&["--log", &log, "--speed=10x"]);
     let watch = ["watch", "--no-reconnect", "--url", &url, "--books", &rows];
     run_to(0, &[&watch[..], &PLAIN].concat());
     let written = std::fs::read_to_string(rows).unwrap();
-    let mut lines = written.lines();
-    assert_eq!(
-        lines.next(),
-        Some("frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32,scope,market")
-    );
-    assert_eq!(
-        lines.next(),
-        Some("0,0,BTCUSDT,7,3,,,1,0,3365676901,,BTCUSDT")
-    );
-    assert_eq!(lines.count(), 2);
+    let lines: Vec<&str> = written.lines().collect();
+    let columns = "frame,line,book,bid,bid_lots,ask,ask_lots,bids,asks,crc32,scope,market";
+    let first = "0,0,BTCUSDT,7,3,,,1,0,3365676901,,BTCUSDT";
+    assert_eq!((lines.len(), &lines[..2]), (4, &[columns, first][..]));
 }
 
-/// A log of Kraken: a snapshot, a delta and a trade of one book.
+/// A log of Kraken with a snapshot, a delta and a trade of one book.
 const KRAKEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kraken.jsonl");
 
 /// The best prices and quantities after each message of [`KRAKEN`].
@@ -306,13 +284,13 @@ fn other_venues_options_are_refused() {
     }
 }
 
-/// `replay`, `plot` and `bench` refuse the options of a book that its venue has no use for.
+/// `replay`, `plot` and `bench` reject book options that have no effect for the venue.
 #[test]
 fn ineffective_log_options_are_refused() {
     let folder = Folder::new("empty");
     let log = &folder.write("log.jsonl", "");
     let out = format!("--out={log}.png");
-    // The option, and the venues of the logs that it is for.
+    // The option, and the venues whose logs it applies to.
     let table = [
         ("--envelope=plain", &["jayx"][..]),
         ("--symbol=BTCUSDT", &["jayx"]),
@@ -325,7 +303,7 @@ fn ineffective_log_options_are_refused() {
             for venue in ["jayx", "bayse", "kraken"] {
                 let venue_option = format!("--venue={venue}");
                 let args = [command, &[log, &venue_option, option]].concat();
-                // An accepted option leads to the log, which is empty.
+                // With an accepted option, the empty log is the error.
                 let status = if of.contains(&venue) { 1 } else { 2 };
                 let text = run_to(status, &args);
                 let name = option.split('=').next().unwrap();
@@ -339,12 +317,12 @@ fn ineffective_log_options_are_refused() {
 fn broken_pipe_is_no_failure() {
     let mut running = Running::start(&["--duration", "5s"]);
     running.line();
-    // The next lines go nowhere, as into `head -1`.
+    // The pipe is closed, as by `head -1`.
     drop(running.out.take());
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }
 
-/// The head of a request.
+/// Reads the head of a request.
 fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -355,35 +333,34 @@ fn read_head(stream: &mut impl Read) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A response, in which `{accept}` stands for the answer to the upgrade's key, and bytes that follow it.
-type Answer<'a> = (&'a str, &'a [u8]);
+/// A response, in which `{accept}` is replaced by the value for the upgrade's key, and bytes that follow it.
+type Response<'a> = (&'a str, &'a [u8]);
 
-/// Answers connections in turn, and returns the heads of their requests.
-fn answer_each(listener: &TcpListener, answers: &[Answer<'_>]) -> Vec<String> {
-    let each = answers.iter().map(|(answer, rest)| {
+/// Responds to one connection after the other, and returns the heads of their requests.
+fn respond_each(listener: &TcpListener, responses: &[Response<'_>]) -> Vec<String> {
+    let each = responses.iter().map(|(response, rest)| {
         let (mut stream, _) = listener.accept().unwrap();
         let head = read_head(&mut stream);
         let mut lines = head.lines();
         let key = lines.find_map(|line| line.strip_prefix("sec-websocket-key: "));
         let accept = ticklot_transport::accept_key(key.unwrap_or_default());
-        let answer = answer.replace("{accept}", &accept);
-        stream
-            .write_all(&[answer.as_bytes(), rest].concat())
-            .unwrap();
+        let response = response.replace("{accept}", &accept);
+        let response = [response.as_bytes(), rest].concat();
+        stream.write_all(&response).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
-        // The client has read everything when it closes.
+        // The client has read everything when it closes the connection.
         let _ = stream.read_to_end(&mut Vec::new());
         head
     });
     each.collect()
 }
 
-/// What `watch` of a server with these answers prints, and what the server is asked.
-fn watched(path: &str, options: &[&str], answers: &[Answer<'_>]) -> (Output, Vec<String>) {
+/// Runs `watch` on a server with these responses. Returns its output and the heads of its requests.
+fn watched(path: &str, options: &[&str], responses: &[Response<'_>]) -> (Output, Vec<String>) {
     let (listener, url) = listen();
     let url = url + path;
     std::thread::scope(|scope| {
-        let heads = scope.spawn(|| answer_each(&listener, answers));
+        let heads = scope.spawn(|| respond_each(&listener, responses));
         let args = [&["watch", "--no-reconnect", "--url", &url], options].concat();
         let output = program(&args).output().unwrap();
         (output, heads.join().unwrap())
@@ -394,27 +371,26 @@ const PLAIN: [&str; 2] = ["--venue=jayx", "--envelope=plain"];
 const SWITCHING: &str = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Accept: {accept}\r\n\r\n";
 
-/// Over a second: the server asks the client to come back in one, and the client waits for up to one more.
+/// Over a second: the server requests a wait of one second, and the client waits for up to one more.
 #[test]
 fn retry_after_is_honoured() {
     let busy = "HTTP/1.1 429 Too Many\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
          Retry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\nContent-Length: 4\r\n\r\nlate";
     let goodbye = b"\x88\x09\x03\xe9see you";
-    let answers: [Answer<'_>; 2] = [(busy, b""), (SWITCHING, goodbye)];
-    let (output, heads) = watched("/gate?k=v", &PLAIN, &answers);
+    let responses: [Response<'_>; 2] = [(busy, b""), (SWITCHING, goodbye)];
+    let (output, heads) = watched("/path?k=v", &PLAIN, &responses);
     let shown = printed(0, &output);
-    for part in [
-        "/gate?k=... was refused with status 429 Too Many Requests: late; connecting again in ",
+    let parts = [
+        "/path?k=... was refused with status 429 Too Many Requests: late; connecting again in ",
         "ticklot: closed by the server with code 1001: see you\n",
-    ] {
-        assert!(shown.contains(part), "{part:?} in {shown}");
-    }
+    ];
+    assert_contains(&shown, &parts);
     assert!(
-        heads[1].starts_with("GET /gate?k=v HTTP/1.1\r\n"),
+        heads[1].starts_with("GET /path?k=v HTTP/1.1\r\n"),
         "{}",
         heads[1]
     );
-    // The server's second, and behind it the drawn wait of 100 ms to 1 s.
+    // The server's second and a random wait of 100 ms to 1 s.
     let after = |shown: &str, key: &str| {
         let rest = shown.split(key).nth(1).unwrap();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
@@ -422,16 +398,15 @@ fn retry_after_is_honoured() {
     };
     let wait = after(&shown, "connecting again in ");
     assert!((1_100..=2_000).contains(&wait), "{shown}");
-    let (output, _) = watched("", &[&PLAIN[..], &["--json"]].concat(), &answers);
+    let (output, _) = watched("", &[&PLAIN[..], &["--json"]].concat(), &responses);
     let shown = printed(0, &output);
     let wait = after(&shown, r#"late","retry_in_ns":"#);
     assert!((1_100_000_000..=2_000_000_000).contains(&wait), "{shown}");
-    for part in [
+    let parts = [
         r#"was refused with status 429 Too Many Requests: late","retry_in_ns":"#,
         r#""reason":"closed by the server with code 1001: see you","retry_in_ns":null}"#,
-    ] {
-        assert!(shown.contains(part), "{part:?} in {shown}");
-    }
+    ];
+    assert_contains(&shown, &parts);
 }
 
 #[test]
@@ -441,46 +416,33 @@ fn refused_upgrades_are_one_line() {
     let shown = printed(1, &output);
     let part =
         "/x was refused with status 302 Found, a redirect to wss://other.example/ws: go [2Jto\n";
-    assert!(shown.contains(part), "{shown}");
-    // Nor does a reason of a close control the terminal.
+    assert_contains(&shown, &[part]);
+    // A close reason cannot control the terminal either.
     let goodbye = b"\x88\x06\x03\xf4\x1b[2J";
     let (output, _) = watched("/x", &PLAIN, &[(SWITCHING, goodbye)]);
     let shown = printed(1, &output);
-    assert!(
-        shown.contains("with code 1012: \\u{1b}[2J\n") && !shown.contains('\x1b'),
-        "{shown}"
-    );
+    assert_contains(&shown, &["with code 1012: \\u{1b}[2J\n"]);
+    assert!(!shown.contains('\x1b'), "{shown}");
 }
 
 #[test]
 fn venue_path_is_not_doubled() {
     let gone = "HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n";
-    let socket_io = "/socket.io/?EIO=4&transport=websocket";
-    for (given, options, asked) in [
-        (
-            "/ws/v1/markets",
-            &["--venue=bayse", "--market=m"][..],
-            "/ws/v1/markets",
-        ),
-        ("", &["--venue=bayse", "--market=m"], "/ws/v1/markets"),
-        (
-            socket_io,
-            &["--venue=jayx", "--envelope=socketio"],
-            socket_io,
-        ),
-        (
-            "/socket.io",
-            &["--venue=jayx", "--envelope=socketio"],
-            socket_io,
-        ),
+    let (bayse, socket_io) = ("/ws/v1/markets", "/socket.io/?EIO=4&transport=websocket");
+    let jayx = ["--venue=jayx", "--envelope=socketio"];
+    for (given, options, requested) in [
+        (bayse, &["--venue=bayse", "--market=m"][..], bayse),
+        ("", &["--venue=bayse", "--market=m"], bayse),
+        (socket_io, &jayx, socket_io),
+        ("/socket.io", &jayx, socket_io),
         ("/v2/", &["--venue=kraken"], "/v2"),
         ("", &["--venue=kraken"], "/v2"),
     ] {
         let (_, heads) = watched(given, options, &[(gone, b"")]);
-        let line = format!("GET {asked} HTTP/1.1\r\n");
+        let line = format!("GET {requested} HTTP/1.1\r\n");
         assert!(heads[0].starts_with(&line), "{given}: {}", heads[0]);
         let agent = concat!("user-agent: ticklot/", env!("CARGO_PKG_VERSION"), "\r\n");
-        assert!(heads[0].contains(agent), "{}", heads[0]);
+        assert_contains(&heads[0], &[agent]);
     }
 }
 
@@ -493,15 +455,15 @@ fn environment_proxy_and_certificates_apply() {
     let from_env = |name: &str, value: &str| {
         let mut command = program(&venue);
         command
-            .env(name, value)
-            .env("NO_PROXY", "elsewhere.invalid");
+            .env("NO_PROXY", "elsewhere.invalid")
+            .env(name, value);
         command
     };
     let mut by_option = program(&venue);
     by_option.args(["--proxy", &url]).env_remove("NO_PROXY");
     for mut command in [from_env("HTTPS_PROXY", &url), by_option] {
         let (output, heads) = std::thread::scope(|scope| {
-            let heads = scope.spawn(|| answer_each(&proxy, &[(who, b"")]));
+            let heads = scope.spawn(|| respond_each(&proxy, &[(who, b"")]));
             (command.output().unwrap(), heads.join().unwrap())
         });
         let shown = printed(1, &output);
@@ -510,28 +472,18 @@ fn environment_proxy_and_certificates_apply() {
         assert!(heads[0].starts_with("CONNECT venue.invalid:443 HTTP/1.1\r\n"));
         assert!(heads[0].contains("proxy-authorization: Basic bWU6aHVzaA==\r\n"));
     }
-    // An embedded server is reached directly: this one would not answer.
+    // An embedded server is reached directly. The proxy is closed and would cause an error.
     drop(proxy);
     let mut embedded = program(&["watch", "--venue=jayx", "--duration=1ms"]);
     printed(0, &embedded.env("HTTPS_PROXY", &url).output().unwrap());
-    for (name, value, why) in [
-        (
-            "SSL_CERT_FILE",
-            "/nowhere/ca.pem",
-            "certificates of /nowhere/ca.pem",
-        ),
-        (
-            "HTTPS_PROXY",
-            "socks5://127.0.0.1:1",
-            "HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy",
-        ),
-    ] {
-        let text = printed(2, &from_env(name, value).output().unwrap());
-        assert!(text.contains(why), "{text}");
-    }
+    let failed = |name, value| printed(2, &from_env(name, value).output().unwrap());
+    let text = failed("SSL_CERT_FILE", "/nowhere/ca.pem");
+    assert_contains(&text, &["certificates of /nowhere/ca.pem"]);
+    let text = failed("HTTPS_PROXY", "socks5://127.0.0.1:1");
+    assert_contains(&text, &["HTTPS_PROXY or ALL_PROXY "]);
 }
 
-/// A TLS server's identity for `localhost`; its certificate is left in a file.
+/// A TLS server's identity for `localhost`. Writes its certificate to a file.
 fn identity(file: &str) -> Arc<ServerConfig> {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -545,7 +497,7 @@ fn identity(file: &str) -> Arc<ServerConfig> {
     Arc::new(config.unwrap())
 }
 
-/// Refuses the next connection in HTTP, if the client trusts the server so far.
+/// Refuses the next connection in HTTP, if the client accepts the server's certificate.
 fn refuse_over_tls(listener: &TcpListener, identity: &Arc<ServerConfig>) {
     let (mut tcp, _) = listener.accept().unwrap();
     let mut tls = ServerConnection::new(Arc::clone(identity)).unwrap();
@@ -556,7 +508,7 @@ fn refuse_over_tls(listener: &TcpListener, identity: &Arc<ServerConfig>) {
     read_head(&mut stream);
     let refusal = b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n";
     stream.write_all(refusal).unwrap();
-    // The client has read everything when it closes.
+    // The client has read everything when it closes the connection.
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
@@ -569,7 +521,7 @@ fn the_named_authorities_are_trusted() {
     let (listener, _) = listen();
     let url = format!("wss://localhost:{}", listener.local_addr().unwrap().port());
     let (own, other) = (Some(own), Some(other));
-    // The option, the key of the config file, the variable: each goes before those after it.
+    // The option takes precedence over the config file, and the config file over the environment.
     for (by, is_trusted) in [
         ([None, None, None], false),
         ([own, None, None], true),
@@ -588,13 +540,9 @@ fn the_named_authorities_are_trusted() {
             command.args(["--ca", file]);
         }
         if let Some(file) = key {
-            let instrument = "symbol = \"BTCUSDT\"\nprice_decimals = 2\nquantity_decimals = 8";
-            let text = format!(
-                "[transport]\nca = {file:?}\n[[jayx]]\n[[jayx.instrument]]\n{instrument}\n"
-            );
-            command
-                .arg("--config")
-                .arg(folder.write("ticklot.toml", &text));
+            let jayx = "[[jayx]]\n[[jayx.instrument]]\nsymbol = \"BTCUSDT\"";
+            let text = format!("[transport]\nca = {file:?}\n{jayx}\n");
+            command.args(["--config", &folder.write("ticklot.toml", &text)]);
         }
         if let Some(file) = variable {
             command.env("SSL_CERT_FILE", file);

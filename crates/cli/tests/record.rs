@@ -1,11 +1,11 @@
-//! A recording that is killed, that waits for its venue, or that has no room, as a user has it: a process.
+//! Tests of recordings as processes: killed, waiting for the venue, and without room on the disk.
 
-#![cfg(unix)] // signals, and limits of the size of files
+#![cfg(unix)] // signals and file size limits
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 mod common;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -13,38 +13,42 @@ use std::time::{Duration, Instant};
 use common::{Folder, PROGRAM, Running, accept, listen, printed, program};
 use ticklot::capture::FrameLog;
 use ticklot::observe::RecordKind;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
-/// How long frames are sent before the kill: twice what may be lost, so that most must be there.
+/// The time that frames are sent before the kill: twice the time that may be lost.
 const PLAYED: Duration = Duration::from_secs(2);
-/// What a kill may lose.
+/// The time before a kill whose frames may be lost.
 const LOST: Duration = Duration::from_secs(1);
 
 fn frame(n: u64) -> String {
     format!(r#"{{"orderBook":{{"asks":[],"bids":[{{"ticks":{n},"lots":1}}]}}}}"#)
 }
 
-/// Sends numbered frames, a ping behind each, and notes when each ping was answered: by then the client
-/// has read all before it. Returns the last frame that was answered a second before the kill.
+/// Sends a frame and a ping, and waits for the pong: then the client has read the frame.
+fn have_read(stream: &mut WebSocket<TcpStream>, number: u64) {
+    stream.send(Message::text(frame(number))).unwrap();
+    stream.send(Message::Ping(Default::default())).unwrap();
+    while !stream.read().unwrap().is_pong() {}
+}
+
+/// Sends numbered frames, and kills the client with SIGKILL. Returns the last frame that the client had read a second
+/// before.
 fn send_until_killed(listener: &TcpListener, child: &mut Child) -> u64 {
     let mut stream = accept(listener);
     let start = Instant::now();
-    let mut answered = Vec::new();
+    let mut read = Vec::new();
     for number in 0.. {
-        stream.send(Message::text(frame(number))).unwrap();
-        stream.send(Message::Ping(Default::default())).unwrap();
-        while !stream.read().unwrap().is_pong() {}
-        answered.push((number, Instant::now()));
+        have_read(&mut stream, number);
+        read.push((number, Instant::now()));
         if start.elapsed() >= PLAYED {
             break;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    // SIGKILL. What was answered so long before this moment was received before it.
     let kill = Instant::now();
     child.kill().unwrap();
     child.wait().unwrap();
-    let kept = answered.iter().rev().find(|(_, at)| *at + LOST <= kill);
+    let kept = read.iter().rev().find(|(_, at)| *at + LOST <= kill);
     kept.unwrap().0
 }
 
@@ -67,7 +71,7 @@ fn record_plain(url: &str, out: &str) -> Running {
     Running::start(&[&["record", "--out", out][..], &options].concat())
 }
 
-/// Over two seconds, and with a timing: it is about the last second before a kill.
+/// Over two seconds per file format, because it measures the last second before a kill.
 #[test]
 fn kill_loses_under_a_second() {
     let folder = Folder::new("killed");
@@ -75,18 +79,15 @@ fn kill_loses_under_a_second() {
         let out = folder.file(name);
         let (listener, url) = listen();
         let kept = send_until_killed(&listener, &mut record_plain(&url, &out).child);
-        assert!(kept > 20, "{name}: frames were answered in time to count");
-        let there = read(&out);
-        assert!(
-            there > kept,
-            "{name}: {there} frames are there, and {kept} must be"
-        );
+        assert!(kept > 20, "{name}: too few frames were read");
+        let count = read(&out);
+        assert!(count > kept, "{name}: {count} frames of at least {kept}");
 
         let replayed = program(&["replay", &out]).output().unwrap();
-        // Only a plain file may look whole.
+        // Only an uncompressed file may look complete.
         let is_whole = replayed.stderr.is_empty() && name == "log.jsonl";
         let text = printed(i32::from(!is_whole), &replayed);
-        let summary = format!("{there} frames, {there} messages, 1 books, ");
+        let summary = format!("{count} frames, {count} messages, 1 books, ");
         assert!(text.starts_with(&summary), "{text}");
         if !is_whole {
             let error = String::from_utf8(replayed.stderr).unwrap();
@@ -96,27 +97,24 @@ fn kill_loses_under_a_second() {
     }
 }
 
-/// Over a second: an attempt that fails is followed by a pause of up to a second.
+/// Over a second: after a failed attempt the client waits for up to a second.
 #[test]
 fn record_retries_the_first_connection() {
     let folder = Folder::new("down");
     let out = folder.file("log.jsonl");
     let (listener, url) = listen();
     let recording = record_plain(&url, &out);
-    // Attempts that fail: the server hangs up.
+    // Two attempts fail, because the server closes the connections.
     for _ in 0..2 {
         drop(listener.accept().unwrap());
     }
     assert!(!Path::new(&out).exists(), "no file without a message");
-    let mut stream = accept(&listener);
-    stream.send(Message::text(frame(0))).unwrap();
-    stream.send(Message::Ping(Default::default())).unwrap();
-    while !stream.read().unwrap().is_pong() {}
+    have_read(&mut accept(&listener), 0);
     recording.interrupt();
     assert_eq!(read(&out), 1);
 }
 
-/// Runs the program where no file may be larger than so many blocks of 512 bytes.
+/// Runs the program with a file size limit in blocks of 512 bytes.
 fn limited(blocks: u32, args: &[&str]) -> Output {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
@@ -124,7 +122,7 @@ fn limited(blocks: u32, args: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// Some seconds of real time, until what the embedded server sends is as much.
+/// Some seconds of real time, until the embedded server has sent enough.
 #[test]
 fn file_size_limit_continues_recording() {
     let folder = Folder::new("limit");
@@ -136,16 +134,19 @@ fn file_size_limit_continues_recording() {
     let files = std::fs::read_dir(folder.path()).unwrap();
     let (mut count, mut dropped) = (0, 0);
     for file in files {
-        // Each ends with a whole line.
+        // Each file ends with a complete line.
         for record in FrameLog::open(file.unwrap().path()).unwrap().everything() {
             dropped += u32::from(record.unwrap().kind == RecordKind::Dropped);
         }
         count += 1;
     }
-    assert!(count > 1 && dropped > 0, "{count} files, {dropped} notes");
+    assert!(
+        count > 1 && dropped > 0,
+        "{count} files, {dropped} dropped records"
+    );
 }
 
-/// As above.
+/// Some seconds of real time, as above.
 #[test]
 fn file_size_limit_is_error() {
     let folder = Folder::new("errors");
@@ -163,5 +164,8 @@ fn file_size_limit_is_error() {
         let error = printed(1, &limited(4, args));
         assert!(error.contains("cannot write"), "{args:?}: {error}");
     }
-    assert!(!Path::new(&picture).exists(), "half a picture is none");
+    assert!(
+        !Path::new(&picture).exists(),
+        "an incomplete picture is removed"
+    );
 }

@@ -1,7 +1,7 @@
-//! The program on a real terminal: tmux is the terminal, presses the keys and tells what is on the screen.
+//! Tests of the full-screen view on a real terminal. tmux is the terminal, presses the keys and captures the screen.
 //!
-//! Without tmux each test says so in a line and is skipped; `TICKLOT_TMUX=required` makes that a failure.
-//! What was on the screen is left in `target/tmp/screens`, to be looked at.
+//! Without tmux each test prints a line and is skipped; `TICKLOT_TMUX=required` makes that a failure. The screens are
+//! kept in `target/tmp/screens` for inspection.
 
 #![cfg(unix)] // tmux, signals
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
@@ -17,35 +17,35 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PROGRAM, kill};
+use common::{PROGRAM, assert_contains, kill};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use ticklot_cli::watch::terminal::{TerminalGuard, while_taken};
 
-/// How long the screen may take to show what it should. No test is decided by it but one that fails.
+/// The time limit for an expected screen. Only a failing test reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether there is a tmux; says so when there is none.
-fn tmux_is_there(test: &str) -> bool {
-    let there = Command::new("tmux").arg("-V").output().is_ok();
-    if !there {
+/// Whether tmux is missing. Prints that the test is skipped, or fails if tmux is required.
+fn skips_without_tmux() -> bool {
+    let is_missing = Command::new("tmux").arg("-V").output().is_err();
+    if is_missing {
         let is_required = std::env::var_os("TICKLOT_TMUX").is_some_and(|it| it == "required");
-        assert!(!is_required, "{test}: tmux is not there");
-        println!("skipped: {test}: tmux is not there");
+        assert!(!is_required, "tmux is missing");
+        println!("skipped: tmux is missing");
     }
-    there
+    is_missing
 }
 
-/// A terminal with a shell in it, which runs a command and then waits.
+/// A terminal with a shell that runs a command and then waits.
 struct Terminal {
     socket: String,
     folder: PathBuf,
 }
 
 impl Terminal {
-    /// Runs a command line on a terminal of this size. How the terminal is set before and after it, its
-    /// process and its status are left in files.
+    /// Runs a command line on a terminal of this size. Writes the terminal's settings before and after it, its process id
+    /// and its status to files.
     fn run((columns, rows): (u16, u16), command: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -73,12 +73,12 @@ impl Terminal {
     fn tmux(&self, args: &[&str]) -> Output {
         let mut tmux = Command::new("tmux");
         tmux.args(["-L", &self.socket, "-u", "-f", "/dev/null"]);
-        // A session inside another one is not wanted, and colours are as the tests set them.
+        // Prevents a nested session, and an inherited setting of the colours.
         tmux.env_remove("TMUX").env_remove("NO_COLOR");
         tmux.args(args).output().unwrap()
     }
 
-    fn told(&self, args: &[&str]) -> String {
+    fn tmux_output(&self, args: &[&str]) -> String {
         String::from_utf8_lossy(&self.tmux(args).stdout).into_owned()
     }
 
@@ -89,10 +89,10 @@ impl Terminal {
     }
 
     fn screen(&self) -> String {
-        self.told(&["capture-pane", "-p"])
+        self.tmux_output(&["capture-pane", "-p"])
     }
 
-    /// The screen, once it is as it should be.
+    /// Waits for a screen that fulfils a condition, and returns it.
     fn wait(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         loop {
@@ -118,22 +118,22 @@ impl Terminal {
         kill(signal, &self.file("pid"));
     }
 
-    /// The command has ended, and the terminal is as it was before it: the shell's screen, with a cursor, set
-    /// as it was. Returns the command's status and the screen.
-    fn given_back(&self) -> (String, String) {
+    /// Waits until the command has ended with this status, and checks that the terminal is restored: its screen, cursor
+    /// and settings. Returns the screen, which contains all parts.
+    #[track_caller]
+    fn restored(&self, status: &str, parts: &[&str]) -> String {
         let screen = self.wait_for("\ndone");
-        let modes = self.told(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
-        assert_eq!(
-            modes.trim(),
-            "0 1",
-            "its other screen, its cursor\n{screen}"
-        );
+        let modes = ["display-message", "-p", "#{alternate_on} #{cursor_flag}"];
+        let modes = self.tmux_output(&modes);
+        assert_eq!(modes.trim(), "0 1", "alternate screen, cursor\n{screen}");
         assert_eq!(self.file("after"), self.file("before"), "stty");
         assert!(!self.file("before").is_empty());
-        (self.file("status"), screen)
+        assert_eq!(self.file("status"), status, "{screen}");
+        assert_contains(&screen, parts);
+        screen
     }
 
-    /// Keeps a screen, to be looked at.
+    /// Keeps a screen for inspection.
     fn keep(&self, name: &str, screen: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screens");
         fs::create_dir_all(&folder).unwrap();
@@ -150,16 +150,16 @@ impl Drop for Terminal {
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
-/// How often a text is on a screen.
+/// The number of occurrences of a text.
 fn count(screen: &str, text: &str) -> usize {
     screen.matches(text).count()
 }
 
-// Over a second each, all of them: a real program on a real terminal, which is waited for.
+// Over a second each: they wait for a real program on a real terminal.
 
 #[test]
 fn keys_match_the_help() {
-    if !tmux_is_there("keys_match_the_help") {
+    if skips_without_tmux() {
         return;
     }
     for (columns, rows) in SIZES {
@@ -174,28 +174,16 @@ fn keys_match_the_help() {
         };
         let all = terminal.wait("three live books", is_whole);
         keep("all", &all);
-        for part in [
-            "BTCUSDT",
-            "rate-cut-yes",
-            "rate-cut-no",
-            "q quit",
-            "? help",
-            "/s",
-            "█",
-        ] {
-            assert!(all.contains(part), "{part} in\n{all}");
-        }
+        assert_contains(&all, &["BTCUSDT", "rate-cut-yes", "rate-cut-no"]);
+        assert_contains(&all, &["q quit", "? help", "/s", "█"]);
         assert_eq!(count(&all, "spread "), 3, "{all}");
-        let lines: Vec<&str> = all.lines().collect();
-        assert_eq!(lines.len(), usize::from(rows));
+        assert_eq!(all.lines().count(), usize::from(rows));
 
         terminal.press(&["?"]);
-        keep(
-            "help",
-            &terminal.wait_for("may be traded on; no other word may"),
-        );
+        let help = "the only state in which a book may be traded on";
+        keep("help", &terminal.wait_for(help));
         terminal.press(&["?"]);
-        terminal.wait("help gone", |screen| !screen.contains("no other word may"));
+        terminal.wait("help gone", |screen| !screen.contains(help));
 
         terminal.press(&["g"]);
         keep("grouped", &terminal.wait_for("by 0.02"));
@@ -205,10 +193,8 @@ fn keys_match_the_help() {
         terminal.press(&["-"; 40]);
         terminal.wait("a level", |screen| count(screen, "1 level:") == 3);
         terminal.press(&["+", "+"]);
-        keep(
-            "flat",
-            &terminal.wait("three levels", |screen| count(screen, "3 levels:") == 3),
-        );
+        let flat = terminal.wait("three levels", |screen| count(screen, "3 levels:") == 3);
+        keep("flat", &flat);
         terminal.press(&["+"; 40]);
         terminal.wait("more levels", |screen| !screen.contains("3 levels:"));
 
@@ -227,12 +213,10 @@ fn keys_match_the_help() {
 
         terminal.press(&["f"]);
         let frozen = terminal.wait_for("FROZEN 1.");
-        assert!(
-            count(&frozen, " FROZEN ") >= 4 && !frozen.contains(" LIVE "),
-            "{frozen}"
-        );
+        let is_frozen = count(&frozen, " FROZEN ") >= 4 && !frozen.contains(" LIVE ");
+        assert!(is_frozen, "{frozen}");
         keep("frozen", &frozen);
-        // What stands still does not change, but for how long it has.
+        // Only the time since the screen was frozen changes.
         let ladder = |screen: &str| -> Vec<String> {
             let prices = |line: &&str| !line.contains("FROZEN");
             screen.lines().filter(prices).map(str::to_owned).collect()
@@ -243,23 +227,18 @@ fn keys_match_the_help() {
         terminal.wait("live again", |screen| count(screen, " LIVE ") == 3);
 
         terminal.press(&["q"]);
-        let (status, after) = terminal.given_back();
-        assert_eq!(status, "0", "{after}");
-        assert!(after.contains("BTCUSDT: "), "a summary\n{after}");
-        assert!(
-            !after.contains("spread "),
-            "nothing of the picture\n{after}"
-        );
+        let after = terminal.restored("0", &["BTCUSDT: "]);
+        assert!(!after.contains("spread "), "only the summary\n{after}");
     }
 }
 
 #[test]
 fn terminal_may_be_resized() {
-    if !tmux_is_there("terminal_may_be_resized") {
+    if skips_without_tmux() {
         return;
     }
     let terminal = Terminal::program((20, 5), "");
-    let small = terminal.wait("a small picture", |screen| {
+    let small = terminal.wait("a small screen", |screen| {
         screen.contains(" LIVE ") && screen.contains("spread ") && screen.contains("BTC")
     });
     terminal.keep("all-20x5.txt", &small);
@@ -279,94 +258,67 @@ fn terminal_may_be_resized() {
         terminal.keep(&format!("resized-{columns}x{rows}.txt"), &screen);
     }
     terminal.press(&["q"]);
-    assert_eq!(terminal.given_back().0, "0");
+    terminal.restored("0", &[]);
 }
 
 #[test]
 fn signals_restore_the_terminal() {
-    if !tmux_is_there("signals_restore_the_terminal") {
+    if skips_without_tmux() {
         return;
     }
-    for signal in ["Ctrl-C", "-INT", "-TERM", "-HUP"] {
-        let terminal = Terminal::program((80, 24), "");
+    let spin = "--spin --keep-warm=100us";
+    for (options, end) in [
+        ("", "C-c"),
+        ("", "-INT"),
+        ("", "-TERM"),
+        ("", "-HUP"),
+        (spin, "q"),
+        (spin, "-HUP"),
+    ] {
+        let terminal = Terminal::program((80, 24), options);
         terminal.wait_for("3 books live");
-        match signal {
-            "Ctrl-C" => terminal.press(&["C-c"]),
-            signal => terminal.signal(signal),
+        match end.starts_with('-') {
+            true => terminal.signal(end),
+            false => terminal.press(&[end]),
         }
-        let (status, screen) = terminal.given_back();
-        assert_eq!(status, "0", "{signal}\n{screen}");
-        assert!(
-            screen.contains("BTCUSDT: "),
-            "{signal}: a summary\n{screen}"
-        );
-    }
-}
-
-#[test]
-fn spinning_feed_is_drawn() {
-    if !tmux_is_there("spinning_feed_is_drawn") {
-        return;
-    }
-    for end in ["q", "-HUP"] {
-        let terminal = Terminal::program((80, 24), "--spin --keep-warm=100us");
-        terminal.wait_for("3 books live");
-        match end {
-            "q" => terminal.press(&["q"]),
-            signal => terminal.signal(signal),
-        }
-        let (status, screen) = terminal.given_back();
-        assert_eq!(status, "0", "{end}\n{screen}");
-        assert!(screen.contains("BTCUSDT: "), "{end}: a summary\n{screen}");
+        terminal.restored("0", &["BTCUSDT: "]);
     }
 }
 
 #[test]
 fn ends_and_errors_restore_terminal() {
-    if !tmux_is_there("ends_and_errors_restore_terminal") {
+    if skips_without_tmux() {
         return;
     }
-    let limited = Terminal::program((80, 24), "--duration 700ms");
-    let (status, screen) = limited.given_back();
-    assert_eq!(status, "0", "{screen}");
-    assert!(screen.contains("BTCUSDT: "), "{screen}");
-
-    // Nobody listens there.
-    let failed = Terminal::program((80, 24), "watch --venue=jayx --url=ws://127.0.0.1:1");
-    let (status, screen) = failed.given_back();
-    assert_eq!(status, "1", "{screen}");
-    assert!(
-        screen.contains("ticklot: cannot connect to 127.0.0.1:1"),
-        "{screen}"
-    );
-
-    // The rows cannot be written: told after the terminal was taken over.
-    let failed = Terminal::program((80, 24), "--books=/nowhere/rows.csv");
-    let (status, screen) = failed.given_back();
-    assert_eq!(status, "1", "{screen}");
-    assert!(
-        screen.contains("ticklot: cannot write /nowhere/rows.csv"),
-        "{screen}"
-    );
-}
-
-#[test]
-fn file_size_limit_restores_terminal() {
-    if !tmux_is_there("file_size_limit_restores_terminal") {
-        return;
-    }
-    // The system reports the limit by a signal, which would kill the program.
+    // A file size limit causes a signal, which would kill the program.
     let watch = format!("{PROGRAM} watch --books rows.csv");
-    let terminal = Terminal::run((80, 24), &format!("sh -c \"ulimit -f 8; exec {watch}\""));
-    let (status, screen) = terminal.given_back();
-    assert_eq!(status, "1", "{screen}");
-    assert!(
-        screen.contains("ticklot: cannot write the books: File too large"),
-        "{screen}"
-    );
+    let limited = format!("sh -c \"ulimit -f 8; exec {watch}\"");
+    for (command, status, part) in [
+        (format!("{PROGRAM} --duration 700ms"), "0", "BTCUSDT: "),
+        (
+            // Without a server.
+            format!("{PROGRAM} watch --venue=jayx --url=ws://127.0.0.1:1"),
+            "1",
+            "ticklot: cannot connect to 127.0.0.1:1",
+        ),
+        (
+            // An error after the terminal was set up.
+            format!("{PROGRAM} --books=/nowhere/rows.csv"),
+            "1",
+            "ticklot: cannot write /nowhere/rows.csv",
+        ),
+        (
+            limited,
+            "1",
+            "ticklot: cannot write the books: File too large",
+        ),
+    ] {
+        let command = format!("env LC_ALL=C.UTF-8 {command}");
+        Terminal::run((80, 24), &command).restored(status, &[part]);
+    }
 }
 
-/// The program on a terminal that replies to no query.
+/// The program on a terminal that does not reply to queries.
 struct Silent {
     child: Child,
     keyboard: File,
@@ -457,7 +409,7 @@ fn drawing_again_queries_no_terminal() {
     terminal.wait_for(&["BTCUSDT"]);
     terminal.press(b"\x0c");
     terminal.wait_for(&["BTCUSDT", CLEAR, "BTCUSDT"]);
-    // The reply to another program's query, and a second time.
+    // The reply to another program's query, and a second redraw.
     terminal.press(b"\x1b[1;1R\x0c");
     terminal.wait_for(&["BTCUSDT", CLEAR, "BTCUSDT", CLEAR, "BTCUSDT"]);
     terminal.press(b"q");
@@ -470,7 +422,7 @@ fn drawing_again_queries_no_terminal() {
 
 #[test]
 fn closed_terminal_ends_the_program() {
-    if !tmux_is_there("closed_terminal_ends_the_program") {
+    if skips_without_tmux() {
         return;
     }
     let terminal = Terminal::program((80, 24), "");
@@ -478,71 +430,51 @@ fn closed_terminal_ends_the_program() {
     let pid = terminal.file("pid");
     let _ = terminal.tmux(&["kill-server"]);
     let start = Instant::now();
-    let is_there = || {
-        Command::new("kill")
-            .args(["-0", &pid])
-            .output()
-            .unwrap()
-            .status
-            .success()
-    };
-    while is_there() {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "process {pid} goes on without its terminal"
-        );
+    let kill = || Command::new("kill").args(["-0", &pid]).output().unwrap();
+    while kill().status.success() {
+        assert!(start.elapsed() < PATIENCE, "process {pid} continues");
         thread::sleep(Duration::from_millis(30));
     }
 }
 
 #[test]
 fn disconnected_book_is_not_live() {
-    if !tmux_is_there("disconnected_book_is_not_live") {
+    if skips_without_tmux() {
         return;
     }
     let server = Terminal::run((80, 24), &format!("{PROGRAM} serve --venue jayx --seed 7"));
     let screen = server.wait_for("ws://127.0.0.1:");
-    let url = screen
-        .lines()
-        .find(|line| line.starts_with("ws://"))
-        .unwrap();
+    let url = screen.lines().find(|it| it.starts_with("ws://")).unwrap();
     for colours in ["", "NO_COLOR=1"] {
         let command =
             format!("env {colours} LC_ALL=C.UTF-8 {PROGRAM} watch --venue jayx --url {url}");
         let terminal = Terminal::run((80, 24), &command);
         terminal.wait_for("1 book live");
-        let coloured = terminal.told(&["capture-pane", "-p", "-e"]);
+        let coloured = terminal.tmux_output(&["capture-pane", "-p", "-e"]);
         assert_eq!(has_colours(&coloured), colours.is_empty(), "{coloured:?}");
         if !colours.is_empty() {
             server.signal("-KILL");
             let screen = terminal.wait_for(" DISCONNECTED, ");
             terminal.keep("disconnected-80x24.txt", &screen);
-            assert!(
-                screen.contains("0 of 1 book live:  1 DISCONNECTED "),
-                "{screen}"
-            );
+            assert_contains(&screen, &["0 of 1 book live:  1 DISCONNECTED "]);
             assert!(!screen.contains("LIVE"), "{screen}");
-            let styled = terminal.told(&["capture-pane", "-p", "-e"]);
+            let styled = terminal.tmux_output(&["capture-pane", "-p", "-e"]);
             assert!(!has_colours(&styled), "{styled:?}");
-            // Turned over: the word in the header, the label, and the row in the middle.
-            let lines = styled.lines().filter(|line| line.contains("DISCONNECTED"));
+            // The word in the header, the label and the middle row are reversed.
+            let mut lines = styled.lines().filter(|line| line.contains("DISCONNECTED"));
             assert_eq!(lines.clone().count(), 3, "{styled:?}");
-            assert!(
-                lines.clone().all(|line| renditions(line).any(|it| it == 7)),
-                "{styled:?}"
-            );
+            let is_reversed = |line| renditions(line).any(|it| it == 7);
+            assert!(lines.all(is_reversed), "{styled:?}");
         }
         terminal.press(&["q"]);
-        assert_eq!(terminal.given_back().0, "0");
+        terminal.restored("0", &[]);
     }
 }
 
 /// The graphic renditions that a text sets (ECMA-48, SGR).
 fn renditions(text: &str) -> impl Iterator<Item = u32> {
-    let sequences = text
-        .split("\x1b[")
-        .skip(1)
-        .filter_map(|rest| rest.split_once('m'));
+    let sequences = text.split("\x1b[").skip(1);
+    let sequences = sequences.filter_map(|rest| rest.split_once('m'));
     let parameters = sequences.flat_map(|(numbers, _)| numbers.split(';'));
     parameters.filter_map(|it| it.parse().ok())
 }
@@ -552,22 +484,22 @@ fn has_colours(text: &str) -> bool {
     renditions(text).any(|it| matches!(it, 30..=38 | 40..=48 | 90..=97 | 100..=107))
 }
 
-// Not tests: what the next one runs on a terminal, in a process of its own.
+// Not tests: the next test runs them on a terminal, each in a separate process.
 
 #[test]
 #[ignore = "run by panic_restores_the_terminal on a terminal"]
 fn drawing_thread_panics() {
-    let _taken = TerminalGuard::enter().unwrap();
+    let _guard = TerminalGuard::enter().unwrap();
     while_taken(|| panic!("the drawing panics on purpose"));
 }
 
 #[test]
 #[ignore = "run by panic_restores_the_terminal on a terminal"]
 fn feed_panics_while_drawing() {
-    let _taken = TerminalGuard::enter().unwrap();
+    let _guard = TerminalGuard::enter().unwrap();
     thread::spawn(|| {
         loop {
-            // A picture in many pieces, so that the panic meets one that is not whole.
+            // A frame in many pieces, so that the panic interrupts an incomplete one.
             let _ = while_taken(|| (0..50).for_each(|_| eprint!("\x1b[Hscribble")));
         }
     });
@@ -577,7 +509,7 @@ fn feed_panics_while_drawing() {
 
 #[test]
 fn panic_restores_the_terminal() {
-    if !tmux_is_there("panic_restores_the_terminal") {
+    if skips_without_tmux() {
         return;
     }
     let this = std::env::current_exe().unwrap();
@@ -587,15 +519,7 @@ fn panic_restores_the_terminal() {
     ] {
         let command = format!("{} --exact {test} --ignored --nocapture", this.display());
         let terminal = Terminal::run((100, 50), &command);
-        let (status, screen) = terminal.given_back();
-        assert_eq!(status, "101", "{screen}");
-        assert!(
-            screen.contains(message),
-            "the message can be read\n{screen}"
-        );
-        assert!(
-            !screen.contains("scribble"),
-            "nothing is drawn after it\n{screen}"
-        );
+        let screen = terminal.restored("101", &[message]);
+        assert!(!screen.contains("scribble"), "drawn after it\n{screen}");
     }
 }

@@ -97,7 +97,7 @@ fn truncated_log_is_read() {
     let whole = record(&good("a")) + &record(&good("b"));
     let (ran, rows) = replay(&whole.as_bytes()[..whole.len() - 30]);
     assert_eq!(rows, "0,0,a");
-    ran.assert_err_ends(".jsonl: cut off at line 1: all before it was replayed\n");
+    ran.assert_err_ends(".jsonl: cut off at line 1; the lines before it were replayed\n");
     assert_eq!((ran.status, ran.err.lines().count()), (1, 1));
     assert!(ran.out.starts_with("1 frames, 1 messages, "), "{}", ran.out);
 }

@@ -1,4 +1,4 @@
-//! Measuring.
+//! Measures the throughput and latency of decoding and applying.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -10,25 +10,25 @@ use ticklot::venue::Venue;
 use ticklot::{Books, Event, Handler, OnMessage, Scale};
 use ticklot_frame::{Lines, bayse, jayx};
 
-use super::workload::{BenchFrame, Workload, unsupported};
+use super::workload::{Workload, unsupported};
 use crate::book_stats::latency_histogram;
 use crate::failure::Failure;
 use crate::units::elapsed_ns;
 use crate::venues::VenueArg;
 
-/// What a stage takes.
+/// The measurements of a stage.
 pub(super) struct StageFigures {
-    /// Messages that the rate is of.
+    /// Messages of the throughput measurement.
     pub(super) messages: u64,
-    /// Their bytes.
+    /// The bytes of these messages.
     pub(super) bytes: u64,
-    /// The time that they took, in nanoseconds.
+    /// The time for these messages, in nanoseconds.
     pub(super) took_ns: u64,
-    /// Nanoseconds a message; those of a frame of several share its time evenly.
+    /// Nanoseconds per message. The messages of a frame share its time evenly.
     pub(super) each: Histogram<u64>,
 }
 
-/// What a reading of the clock takes, in nanoseconds: the middle of a thousand.
+/// The cost of reading the clock, in nanoseconds: the median of a thousand readings.
 pub(super) fn clock_ns() -> u64 {
     let mut readings: Vec<u64> = (0..1_000).map(|_| elapsed_ns(Instant::now())).collect();
     readings.sort_unstable();
@@ -37,7 +37,7 @@ pub(super) fn clock_ns() -> u64 {
 
 /// The work of a stage on a frame.
 trait Work {
-    /// Begins the load anew. Not timed.
+    /// Prepares a new pass over the workload. Not timed.
     fn begin(&mut self) -> Result<(), Failure> {
         Ok(())
     }
@@ -63,8 +63,8 @@ impl Work for DecodeBayse {
     }
 }
 
-/// Each time with a session of its own: one that hears old trades again after new ones takes a way that is
-/// made for a server that comes back, several times slower.
+/// Uses a new session for each pass: a session that receives old trades again after new ones takes a path for servers
+/// that reconnect, which is several times slower.
 struct Apply<'l>(&'l Workload, Replay<ReadBestPrices>);
 
 /// Reads the best prices of each live book that changed.
@@ -94,7 +94,7 @@ impl Work for Apply<'_> {
     }
 }
 
-/// Frames to messages.
+/// Measures decoding frames to messages.
 pub(super) fn decode(load: &Workload, time: Duration) -> Result<StageFigures, Failure> {
     match load.venue {
         VenueArg::Jayx => {
@@ -109,14 +109,14 @@ pub(super) fn decode(load: &Workload, time: Duration) -> Result<StageFigures, Fa
     }
 }
 
-/// Frames to books, as they are replayed, and the best prices read.
+/// Measures decoding frames, applying them to books as in a replay, and reading the best prices.
 pub(super) fn apply(load: &Workload, time: Duration) -> Result<StageFigures, Failure> {
     stage(load, time, &mut Apply(load, load.log_replay()?.replay))
 }
 
-/// Measures a stage over the whole workload, again and again, until the time is over.
+/// Measures a stage in passes over the whole workload until `time` is over: half of it for each kind of measurement.
 fn stage(load: &Workload, time: Duration, work: &mut impl Work) -> Result<StageFigures, Failure> {
-    // Once to warm up: buffers grow, and pages come in.
+    // Warms up: buffers grow and pages are mapped.
     pass(load, work);
     let mut figures = StageFigures {
         messages: 0,
@@ -136,7 +136,11 @@ fn stage(load: &Workload, time: Duration, work: &mut impl Work) -> Result<StageF
     while figures.each.is_empty() || begun.elapsed() < time {
         work.begin()?;
         for frame in &load.frames {
-            single(frame, work, &mut figures.each);
+            let start = Instant::now();
+            work.frame(&frame.record);
+            if let Some(one) = elapsed_ns(start).checked_div(frame.messages) {
+                figures.each.saturating_record_n(one, frame.messages);
+            }
         }
     }
     Ok(figures)
@@ -145,14 +149,5 @@ fn stage(load: &Workload, time: Duration, work: &mut impl Work) -> Result<StageF
 fn pass(load: &Workload, work: &mut impl Work) {
     for frame in &load.frames {
         work.frame(&frame.record);
-    }
-}
-
-fn single(frame: &BenchFrame, work: &mut impl Work, each: &mut Histogram<u64>) {
-    let start = Instant::now();
-    work.frame(&frame.record);
-    let took = elapsed_ns(start);
-    if let Some(one) = took.checked_div(frame.messages) {
-        each.saturating_record_n(one, frame.messages);
     }
 }

@@ -1,4 +1,4 @@
-//! `ticklot bench`: how fast this machine decodes and applies.
+//! `ticklot bench`: measures how fast this machine decodes and applies messages.
 
 mod measure;
 mod report;
@@ -25,29 +25,29 @@ Examples:
   ticklot bench
   ticklot bench btc.jsonl.zst --duration 2s --json
 
-Decoding is the decoder alone; with applying it is the way of `ticklot replay`, from a frame to its books.
-A stage is measured twice, each for half of its time: all messages with one reading of the clock, for the rate, and
-frame by frame, for the quantiles, which have one reading of the clock in them.
+The stage `decode` is the decoder alone. The stage `decode+apply` is the work of `ticklot replay`, from a frame to its
+books. Each stage is measured twice, for half of the time each: all messages between two readings of the clock, for the
+rate, and frame by frame, for the quantiles, which include the cost of one reading.
 
-Exit status: 0; 1 when the log cannot be read or has no messages; 2 when the arguments are wrong.";
+Exit status: 0; 1 when the log cannot be read or has no messages; 2 when the arguments are invalid.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct BenchArgs {
-    /// A frame log (.jsonl, .gz, .zst) to measure with; generated messages when left out
+    /// A frame log (.jsonl, .gz, .zst) as the workload; generated messages by default
     log: Option<PathBuf>,
-    /// The venue, where the log does not say it, or of the generated messages; all of them when left out
+    /// The venue of a log that does not name it, or of the generated messages (all by default)
     #[arg(long, value_enum)]
     venue: Option<VenueArg>,
-    /// Read this connection of the log alone
+    /// Read only this connection of the log
     #[arg(long, alias = "conn", value_name = "N", requires = "log")]
     connection: Option<u32>,
     #[command(flatten)]
     book: BookArgs,
-    /// How long each stage is measured
+    /// The time for measuring each stage
     #[arg(long, alias = "for", value_name = "D", default_value = "1s", value_parser = duration)]
     duration: Duration,
-    /// One JSON object instead of tables
+    /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
 }
@@ -99,6 +99,5 @@ pub(crate) fn run(args: &BenchArgs, output: &mut Output) -> Result<(), Failure> 
     } else {
         output.out.write_all(report::text(&run).as_bytes())?;
     }
-    output.out.flush()?;
-    Ok(())
+    Ok(output.out.flush()?)
 }

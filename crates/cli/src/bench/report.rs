@@ -10,10 +10,10 @@ use super::{Measurement, Run};
 use crate::format::Printable;
 use crate::units::per_second;
 
-/// The longest bar of a histogram.
+/// The length of a histogram's longest bar, in characters.
 const BAR: u64 = 50;
 
-/// How many bars there are, about.
+/// The approximate number of bars.
 const BARS: f64 = 14.0;
 
 /// Tables and histograms for a terminal.
@@ -39,14 +39,10 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
         row(out, it, "decode", &it.decode)?;
         row(out, it, "decode+apply", &it.apply)?;
     }
-    for it in &run.loads {
-        let Measurement { load, .. } = it;
-        writeln!(
-            out,
-            "\n{}: ns a message, decode+apply",
-            Printable(&load.name)
-        )?;
-        histogram(out, &it.apply.each)?;
+    for Measurement { load, apply, .. } in &run.loads {
+        let name = Printable(&load.name);
+        writeln!(out, "\n{name}: ns a message, decode+apply")?;
+        histogram(out, &apply.each)?;
         if !load.paths.is_empty() {
             writeln!(out, "{}", load.paths)?;
         }
@@ -54,11 +50,7 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
             writeln!(out, "the log is longer: its first 64 MiB were measured")?;
         }
         if load.bad_lines > 0 {
-            writeln!(
-                out,
-                "{} lines of it cannot be read, and were left out",
-                load.bad_lines
-            )?;
+            writeln!(out, "{} lines were skipped as invalid", load.bad_lines)?;
         }
     }
     Ok(())
@@ -79,7 +71,7 @@ fn row(out: &mut String, it: &Measurement, stage: &str, figures: &StageFigures) 
     )
 }
 
-/// The last characters of a text, for which there is room.
+/// The last `room` characters of a text; a longer text begins with an ellipsis.
 fn tail(text: &str, room: usize) -> String {
     let count = text.chars().count();
     if count <= room {
@@ -89,7 +81,7 @@ fn tail(text: &str, room: usize) -> String {
     std::iter::once('…').chain(end).collect()
 }
 
-/// Bars for equal steps of the logarithm, and one for all beyond the slowest in a thousand.
+/// Bars for logarithmic steps up to the 99.9th percentile, and one bar for all values beyond.
 fn histogram(out: &mut String, each: &Histogram<u64>) -> fmt::Result {
     let end = each.value_at_quantile(0.999);
     let mut low = each.min();
@@ -102,12 +94,8 @@ fn histogram(out: &mut String, each: &Histogram<u64>) -> fmt::Result {
     }
     let shown: u64 = bars.iter().map(|(.., count)| count).sum();
     bars.push((end + 1, None, each.len().saturating_sub(shown)));
-    let most = bars
-        .iter()
-        .map(|(.., count)| *count)
-        .max()
-        .unwrap_or(1)
-        .max(1);
+    let largest = bars.iter().map(|(.., count)| *count).max();
+    let most = largest.unwrap_or(1).max(1);
     for (low, high, count) in bars {
         let high = high.map_or_else(String::new, |high| high.to_string());
         let length = (count * BAR).div_ceil(most);
@@ -118,13 +106,13 @@ fn histogram(out: &mut String, each: &Histogram<u64>) -> fmt::Result {
     Ok(())
 }
 
-/// For show only: a float is fine.
+/// For display only, so a float is precise enough.
 #[allow(clippy::cast_precision_loss)]
 fn ratio(a: u64, b: u64) -> f64 {
     a as f64 / b.max(1) as f64
 }
 
-/// Where the next bar begins: at least one further on.
+/// The start of the next bar, which is at least one larger.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -134,7 +122,7 @@ fn next(low: u64, grow: f64) -> u64 {
     ((low as f64 * grow).round() as u64).max(low + 1)
 }
 
-/// One object.
+/// The measurements as one JSON object.
 pub(super) fn json(run: &Run) -> Value {
     let stage = |name: &str, figures: &StageFigures| {
         json!({
@@ -182,21 +170,16 @@ mod tests {
         each.record_n(1_000_000, 1).unwrap();
         let mut text = String::new();
         histogram(&mut text, &each).unwrap();
-        let rows: Vec<Vec<&str>> = text
-            .lines()
-            .map(|line| line.split_whitespace().collect())
-            .collect();
-        let longest = "#".repeat(50);
-        assert_eq!(
-            (rows[0][0], rows[0][3], rows[0][4]),
-            ("100", "90.00%", longest.as_str())
-        );
+        let rows = text.lines().map(|line| line.split_whitespace().collect());
+        let rows: Vec<Vec<&str>> = rows.collect();
+        let longest = &*"#".repeat(50);
+        let first = (rows[0][0], rows[0][3], rows[0][4]);
+        assert_eq!(first, ("100", "90.00%", longest));
         assert!((12..20).contains(&rows.len()), "{text}");
-        let total: f64 = text
+        let percents = text
             .split_whitespace()
-            .filter_map(|word| word.strip_suffix('%'))
-            .map(|word| word.parse::<f64>().unwrap())
-            .sum();
+            .filter_map(|it| it.strip_suffix('%'));
+        let total: f64 = percents.map(|it| it.parse::<f64>().unwrap()).sum();
         assert!((total - 100.0).abs() < 0.1, "{text}");
         let last = rows.last().unwrap();
         assert!(last.contains(&"0.10%"), "{text}");

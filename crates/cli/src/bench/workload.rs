@@ -1,4 +1,4 @@
-//! The workloads: frames in memory that do not repeat.
+//! The workloads: distinct frames in memory, generated or read from a log.
 
 use std::ops::ControlFlow;
 
@@ -10,12 +10,11 @@ use ticklot_sim::pool::{BAYSE_SCALE, FrameFormat, POOL_BYTES, Pool, SEED, Shape}
 
 use crate::book_args::{BookArgs, EnvelopeArg, check_effects};
 use crate::decode_paths::DecodePaths;
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 use crate::log_source::{self, LogArgs, LogErrors, LogReplay};
-use crate::venues::VenueArg;
-use crate::venues::VenueHandler;
+use crate::venues::{VenueArg, VenueHandler};
 
-/// The most bytes of a log's frames that are kept: later frames are not measured.
+/// The most bytes of a log's frames that are held in memory. Later frames are not measured.
 const MAX_HELD: usize = 64 << 20;
 
 /// Frames of one venue.
@@ -24,36 +23,35 @@ pub(super) struct Workload {
     pub(super) venue: VenueArg,
     pub(super) scale: Scale,
     pub(super) frames: Vec<BenchFrame>,
-    /// Whether the log has more.
+    /// Whether the log has more frames than [`MAX_HELD`] bytes.
     pub(super) is_cut: bool,
-    /// Lines that are no messages.
+    /// Lines that could not be decoded.
     pub(super) bad_lines: u64,
-    /// The paths that its order books take.
+    /// How many of its order books each decode path takes.
     pub(super) paths: DecodePaths,
     book: BookArgs,
 }
 
-/// A frame, and how many messages it has.
+/// A frame, and the number of its messages.
 pub(super) struct BenchFrame {
     pub(super) record: Record,
     pub(super) messages: u64,
 }
 
 impl BenchFrame {
+    /// A frame whose messages are not counted yet.
     fn new(record: Record) -> Self {
-        Self {
-            record,
-            messages: 0,
-        }
+        let messages = 0;
+        Self { record, messages }
     }
 }
 
-/// What this command has no generator and no stages for.
+/// The error for a venue without a generator and stages.
 pub(super) fn unsupported() -> Failure {
-    Failure::Usage("there is no benchmark of Kraken: --venue takes jayx or bayse".to_owned())
+    usage!("there is no benchmark of Kraken: --venue takes jayx or bayse")
 }
 
-/// What venues send, made up.
+/// Generated frames of the venues.
 pub(super) fn generated(
     venue: Option<VenueArg>,
     book: &BookArgs,
@@ -66,37 +64,26 @@ pub(super) fn generated(
     if venue == Some(VenueArg::Kraken) {
         return Err(unsupported());
     }
+    let [socket_io, bare] = [FrameFormat::JayxSocketIo, FrameFormat::JayxBare];
     let all = [
-        (
-            "JayX, Socket.IO, 20 levels",
-            Shape::single(FrameFormat::JayxSocketIo, 20),
-        ),
-        (
-            "JayX, bare, 20 levels",
-            Shape::single(FrameFormat::JayxBare, 20),
-        ),
-        (
-            "JayX, bare, 100 levels",
-            Shape::single(FrameFormat::JayxBare, 100),
-        ),
+        ("JayX, Socket.IO, 20 levels", Shape::single(socket_io, 20)),
+        ("JayX, bare, 20 levels", Shape::single(bare, 20)),
+        ("JayX, bare, 100 levels", Shape::single(bare, 100)),
         ("Bayse, 20 levels", Shape::single(FrameFormat::Bayse, 20)),
         ("Bayse, 8 books a frame, 20 levels", Shape::batch(8, 20)),
     ];
-    let of = |wire| match wire {
-        FrameFormat::Bayse => VenueArg::Bayse,
-        FrameFormat::JayxBare | FrameFormat::JayxSocketIo => VenueArg::Jayx,
-    };
-    let wanted = all
-        .into_iter()
-        .filter(|(_, shape)| venue.is_none_or(|it| it == of(shape.wire)));
-    wanted
-        .map(|(name, shape)| Workload::generate(name, of(shape.wire), shape))
+    let all = all.into_iter().map(|(name, shape)| match shape.wire {
+        FrameFormat::Bayse => (name, VenueArg::Bayse, shape),
+        FrameFormat::JayxBare | FrameFormat::JayxSocketIo => (name, VenueArg::Jayx, shape),
+    });
+    all.filter(|(_, of, _)| venue.is_none_or(|it| it == *of))
+        .map(|(name, of, shape)| Workload::generate(name, of, shape))
         .collect()
 }
 
-/// The frames of a log, a load for each of its venues.
+/// The frames of a log, as a workload for each of its venues.
 ///
-/// Unreadable lines are skipped, as by a replay, and reported.
+/// Unreadable lines are skipped and reported, as in a replay.
 pub(super) fn read(args: &LogArgs) -> Result<(Vec<Workload>, LogErrors), Failure> {
     let path = args.log.display();
     let (mut loads, errors) = hold(args)?;
@@ -105,9 +92,9 @@ pub(super) fn read(args: &LogArgs) -> Result<(Vec<Workload>, LogErrors), Failure
     }
     loads.retain(|load| load.messages() > 0);
     match loads.as_mut_slice() {
-        [] => Err(Failure::work(format_args!(
-            "{path}: no messages in it: are --venue, --connection, --envelope and the decimals right?"
-        ))),
+        [] => Err(work!(
+            "{path}: the log has no messages: are --venue, --connection, --envelope and the decimals correct?"
+        )),
         [_] => Ok((loads, errors)),
         several => {
             for load in several {
@@ -139,15 +126,15 @@ fn hold(args: &LogArgs) -> Result<(Vec<Workload>, LogErrors), Failure> {
             loads.iter_mut().for_each(|load| load.is_cut = true);
             break;
         }
-        let place = loads.iter().position(|load| load.venue == venue);
-        let place = match place {
-            Some(place) => place,
+        let known = loads.iter().position(|load| load.venue == venue);
+        let index = match known {
+            Some(index) => index,
             None => {
                 loads.push(Workload::of_log(args, venue)?);
                 loads.len() - 1
             }
         };
-        loads[place].frames.push(BenchFrame::new(record.clone()));
+        loads[index].frames.push(BenchFrame::new(record.clone()));
     }
     Ok((loads, errors))
 }
@@ -165,64 +152,62 @@ impl Workload {
             record.frame.clone_from(text);
             BenchFrame::new(record)
         };
-        let mut load = Self {
-            name: name.to_owned(),
-            venue,
-            scale,
-            frames: pool.frames().iter().map(frame).collect(),
-            is_cut: false,
-            bad_lines: 0,
-            paths: DecodePaths::default(),
-            book: BookArgs {
-                envelope: Some(match shape.wire {
-                    FrameFormat::JayxSocketIo => EnvelopeArg::Socketio,
-                    FrameFormat::JayxBare | FrameFormat::Bayse => EnvelopeArg::Plain,
-                }),
-                symbol: Vec::new(),
-                price_decimals: Some(scale.price_decimals()),
-                quantity_decimals: Some(scale.quantity_decimals()),
-                currency: None,
-            },
+        let book = BookArgs {
+            envelope: Some(match shape.wire {
+                FrameFormat::JayxSocketIo => EnvelopeArg::Socketio,
+                FrameFormat::JayxBare | FrameFormat::Bayse => EnvelopeArg::Plain,
+            }),
+            price_decimals: Some(scale.price_decimals()),
+            quantity_decimals: Some(scale.quantity_decimals()),
+            ..BookArgs::default()
         };
+        let mut load = Self::new(name.to_owned(), venue, scale, book);
+        load.frames = pool.frames().iter().map(frame).collect();
         load.count()?;
         Ok(load)
     }
 
-    /// Nothing yet, of a log of this venue.
+    /// An empty workload for the frames of this venue in a log.
     fn of_log(args: &LogArgs, venue: VenueArg) -> Result<Self, Failure> {
         let default = match venue {
             VenueArg::Jayx => jayx::BTCUSDT,
             VenueArg::Bayse => bayse::CENTS,
             VenueArg::Kraken => return Err(unsupported()),
         };
-        Ok(Self {
-            name: args.log.display().to_string(),
+        let (name, book) = (args.log.display().to_string(), args.book.clone());
+        let scale = book.scale(default)?;
+        Ok(Self::new(name, venue, scale, book))
+    }
+
+    /// An empty workload.
+    fn new(name: String, venue: VenueArg, scale: Scale, book: BookArgs) -> Self {
+        Self {
+            name,
             venue,
-            scale: args.book.scale(default)?,
+            scale,
             frames: Vec::new(),
             is_cut: false,
             bad_lines: 0,
             paths: DecodePaths::default(),
-            book: args.book.clone(),
-        })
+            book,
+        }
     }
 
-    /// Finds how many messages each frame has.
+    /// Counts the messages of each frame, and drops the frames without any: protocol frames and invalid ones.
     fn count(&mut self) -> Result<(), Failure> {
         let mut source = LogReplay::new(Some(self.venue), &self.book)?;
-        let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+        let mut ignore = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
         for BenchFrame { record, messages } in &mut self.frames {
             source.admit(record)?;
-            *messages = source.replay.apply(record, &mut nobody).messages;
+            *messages = source.replay.apply(record, &mut ignore).messages;
         }
         self.bad_lines = source.bad_lines();
         self.paths = source.paths();
-        // Those without a message are of the protocol, or wrong.
         self.frames.retain(|frame| frame.messages > 0);
         Ok(())
     }
 
-    /// What the frames are played through, with a session for each of their connections.
+    /// A replay with a session for each connection of the frames.
     pub(super) fn log_replay<H: VenueHandler>(&self) -> Result<LogReplay<'_, H>, Failure> {
         let mut source = LogReplay::new(Some(self.venue), &self.book)?;
         for frame in &self.frames {

@@ -1,4 +1,4 @@
-//! The text of `config check`: what a file follows, and with which limits.
+//! The text of `config check`: the subscriptions and limits of a config file.
 
 use std::fmt::{self, Write as _};
 
@@ -12,15 +12,15 @@ use crate::credentials;
 use crate::failure::Failure;
 use crate::feed_args::FeedArgs;
 
-/// Describes a file in a few lines.
+/// Describes a config file in a few lines.
 ///
 /// # Errors
-/// Something that `watch` would refuse.
+/// The file is invalid: `watch` would reject it.
 pub(super) fn describe(config: (Source, File)) -> Result<String, Failure> {
     let config = MergedConfig::new(Some(config), &FeedArgs::default(), Some(1))?;
     let connections = config.plan(&Environment {
         embedded: &|_| "ws://127.0.0.1:9".to_owned(),
-        // A variable that is not set is reported, and is no mistake of the file's.
+        // An unset variable is reported, but it is not an error of the file.
         variable: &|_| Some("set".to_owned()),
     })?;
     let mut out = String::new();
@@ -33,49 +33,48 @@ fn write_all(out: &mut String, config: &MergedConfig, connections: usize) -> fmt
     let (file, name) = (&config.file, config.source.name().unwrap_or_default());
     let s = if connections == 1 { "" } else { "s" };
     writeln!(out, "{name}: {connections} connection{s}")?;
-    for table in &file.jayx {
-        write_jayx(out, table.as_ref())?;
-    }
-    for table in &file.bayse {
-        write_bayse(out, table.as_ref())?;
-    }
-    for table in &file.kraken {
-        write_kraken(out, table.as_ref())?;
-    }
+    file.jayx
+        .iter()
+        .try_for_each(|it| write_jayx(out, it.as_ref()))?;
+    file.bayse
+        .iter()
+        .try_for_each(|it| write_bayse(out, it.as_ref()))?;
+    file.kraken
+        .iter()
+        .try_for_each(|it| write_kraken(out, it.as_ref()))?;
     let options = config.options();
-    let time = |time| humantime::format_duration(time).to_string();
-    let stale = options.stale_after.map_or_else(
-        || "never".to_owned(),
-        |limit| format!("after {}", time(limit)),
-    );
-    writeln!(
-        out,
-        "stale: {stale}; frames of at most {} bytes",
-        options.max_frame
-    )?;
+    let stale = match options.stale_after {
+        Some(limit) => format!("after {}", humantime::format_duration(limit)),
+        None => "never".to_owned(),
+    };
+    let max_frame = options.max_frame;
+    writeln!(out, "stale: {stale}; frames of at most {max_frame} bytes")?;
     let rules = options.reconnect;
-    let attempts = rules
-        .attempts
-        .map_or_else(|| "for ever".to_owned(), |n| format!("{n} times in a row"));
+    let attempts = match rules.attempts {
+        Some(n) => format!("{n} times in a row"),
+        None => "for ever".to_owned(),
+    };
+    let waits = [rules.base, rules.cap].map(|wait| wait.max(Reconnect::MIN_WAIT));
+    let [base, cap] = waits.map(humantime::format_duration);
     writeln!(
         out,
-        "reconnect: after at most {}, doubling up to {}, {attempts}",
-        time(rules.base.max(Reconnect::MIN_WAIT)),
-        time(rules.cap.max(Reconnect::MIN_WAIT))
+        "reconnect: after at most {base}, doubling up to {cap}, {attempts}"
     )
 }
 
 fn write_jayx(out: &mut String, table: &JayxTable) -> fmt::Result {
     let url = table.url.as_deref();
     writeln!(out, "JayX, {}, {}", server(url), table.envelope_title())?;
-    // The plan has checked them.
+    // Errors were reported when the connections were planned.
     for (topic, scale) in table.topics().unwrap_or_default() {
         match topic {
-            jayx::Topic::OrderBook { symbol, precise } => writeln!(
-                out,
-                "  order book of {symbol}, precise {precise}, {}",
-                Decimals(scale)
-            )?,
+            jayx::Topic::OrderBook { symbol, precise } => {
+                let decimals = Decimals(scale);
+                writeln!(
+                    out,
+                    "  order book of {symbol}, precise {precise}, {decimals}"
+                )?;
+            }
             jayx::Topic::Kline { symbol, interval } => {
                 writeln!(out, "  candles of {symbol}, {interval}")?;
             }
@@ -86,7 +85,7 @@ fn write_jayx(out: &mut String, table: &JayxTable) -> fmt::Result {
     }
     if table.needs_key() {
         let name = Variable(table.key_variable());
-        writeln!(out, "  the key from {name}{}", or_own(url))?;
+        writeln!(out, "  the key from {name}{}", or_demo(url))?;
     }
     Ok(())
 }
@@ -113,8 +112,8 @@ fn write_bayse(out: &mut String, table: &BayseTable) -> fmt::Result {
         let (key, token) = table.credential_variables();
         let names = [key, token].into_iter().flatten();
         let names: Vec<String> = names.map(|name| Variable(name).to_string()).collect();
-        let or_own = or_own(url);
-        writeln!(out, "  credentials from {}{or_own}", names.join(" or "))?;
+        let or_demo = or_demo(url);
+        writeln!(out, "  credentials from {}{or_demo}", names.join(" or "))?;
     }
     Ok(())
 }
@@ -135,12 +134,12 @@ fn server(url: Option<&str>) -> &str {
     url.unwrap_or("an embedded server")
 }
 
-/// An embedded server has credentials of its own.
-fn or_own(url: Option<&str>) -> &str {
+/// The fallback if the credentials are unset: an embedded server has demo credentials.
+fn or_demo(url: Option<&str>) -> &str {
     url.map_or(", else the embedded server's own", |_| "")
 }
 
-/// The decimals of a book.
+/// Displays the decimals of a book.
 struct Decimals(Scale);
 
 impl fmt::Display for Decimals {
@@ -153,7 +152,7 @@ impl fmt::Display for Decimals {
     }
 }
 
-/// The name of an environment variable, and whether it is set; never its value.
+/// Displays the name of an environment variable and whether it is set, never its value.
 struct Variable<'a>(&'a str);
 
 impl fmt::Display for Variable<'_> {

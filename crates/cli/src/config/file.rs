@@ -1,4 +1,4 @@
-//! The config file: its tables, and where in the file they are.
+//! The tables of the config file, and their positions for errors.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::book_args::{CurrencyArg, EnvelopeArg};
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
 
 /// The tables of a config file.
 #[derive(Debug, Default, Deserialize)]
@@ -42,7 +42,7 @@ pub(super) struct ReconnectTable {
     pub(super) jitter: Option<bool>,
     pub(super) attempts: Option<u32>,
     pub(super) first_attempts: Option<u32>,
-    /// `--no-reconnect`.
+    /// Set by `--no-reconnect`.
     #[serde(skip)]
     pub(super) is_off: bool,
 }
@@ -64,7 +64,7 @@ pub(super) struct TransportTable {
 /// Headers to add to requests, by name.
 pub(super) type Headers = BTreeMap<String, Header>;
 
-/// The value of a header, or the environment's variable that has it.
+/// The value of a header, or the environment variable that holds it.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "a header is a text, or { env = \"NAME\" }")]
 pub(super) enum Header {
@@ -123,7 +123,7 @@ pub(super) struct BayseTable {
     pub(super) market: Vec<Market>,
     pub(super) event: Vec<Event>,
     pub(super) first_books: Option<FirstBooks>,
-    /// `--accept-any`, and the currency of the books then.
+    /// Set by `--accept-any`, with the currency of the books.
     #[serde(skip)]
     pub(super) accept_any: Option<Option<CurrencyArg>>,
 }
@@ -150,7 +150,7 @@ pub(super) struct Event {
     pub(super) prices: bool,
     #[serde(default)]
     pub(super) activity: bool,
-    /// The markets of `activity`; all of the event when empty.
+    /// The markets of `activity`; all markets of the event when empty.
     #[serde(skip)]
     pub(super) activity_markets: Vec<String>,
 }
@@ -160,7 +160,7 @@ pub(super) struct Event {
 pub(super) struct FirstBooks {
     pub(super) url: String,
     pub(super) outcomes: Vec<String>,
-    /// Levels a side; ten when left out.
+    /// Levels per side, ten by default.
     #[serde(default = "ten")]
     pub(super) depth: u32,
 }
@@ -176,7 +176,7 @@ pub(super) struct KrakenTable {
     #[serde(default = "yes")]
     pub(super) trades: bool,
     pub(super) stale_after: Option<Limit>,
-    /// `--accept-any`.
+    /// Set by `--accept-any`.
     #[serde(skip)]
     pub(super) accept_any: bool,
 }
@@ -189,12 +189,12 @@ fn ten() -> u32 {
     10
 }
 
-/// A time, such as `30s`.
+/// A duration, such as `30s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Time(pub(super) Duration);
 
-/// A time, or never.
+/// A duration, or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Limit(pub(super) Option<Duration>);
@@ -205,7 +205,7 @@ impl TryFrom<String> for Time {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let time = humantime::parse_duration(&text);
         time.map(Self)
-            .map_err(|_| format!("{text:?} is no time, such as \"30s\""))
+            .map_err(|_| format!("{text:?} is not a duration, such as \"30s\""))
     }
 }
 
@@ -220,29 +220,22 @@ impl TryFrom<String> for Limit {
     }
 }
 
-/// Where tables are from: a file, or the command line alone.
+/// The source of the tables, for errors and their positions.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// A file, by its name and its text.
-    File {
-        /// For errors.
-        name: String,
-        /// For positions in it.
-        text: String,
-    },
-    /// The command line.
-    Options,
+    File { name: String, text: String },
+    CommandLine,
 }
 
 /// Reads a config file.
 pub(crate) fn read(path: &Path) -> Result<(Source, File), Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Usage(format!("{name}: cannot read the config file: {error}")))?;
+        .map_err(|error| usage!("{name}: cannot read the config file: {error}"))?;
     parse(name, text)
 }
 
-/// Reads the text of a config file.
+/// Parses the text of a config file.
 pub(crate) fn parse(name: String, text: String) -> Result<(Source, File), Failure> {
     match toml::from_str(&text) {
         Ok(file) => Ok((Source::File { name, text }, file)),
@@ -259,11 +252,11 @@ impl Source {
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Self::File { name, .. } => Some(name),
-            Self::Options => None,
+            Self::CommandLine => None,
         }
     }
 
-    /// An error in the table that begins at this byte: with line and column, both from 1, in characters.
+    /// An error at a byte offset of the file, with its line and column (in characters), both from 1.
     pub(super) fn wrong(&self, at: usize, what: impl fmt::Display) -> Failure {
         let Self::File { name, text } = self else {
             return Failure::usage(what);
@@ -273,10 +266,8 @@ impl Source {
         let column = before
             .rsplit('\n')
             .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
+            .map_or(0, |it| it.chars().count())
             + 1;
-        Failure::Usage(format!("{name}:{line}:{column}: {what}"))
+        usage!("{name}:{line}:{column}: {what}")
     }
 }

@@ -1,5 +1,5 @@
-//! The config file and the command line as one value: options replace what the file has, and without a file they are
-//! the tables.
+//! Merges the options of the command line into the config file: they replace its values, or create the tables when there
+//! is no file.
 
 use std::ops::Range;
 
@@ -10,16 +10,16 @@ use toml::Spanned;
 use super::file::{
     self, BayseTable, Event, File, Instrument, JayxTable, KrakenTable, Market, Source,
 };
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
 use crate::feed_args::{BayseChannel, FeedArgs, JayxStream};
 use crate::venues::VenueArg;
 
-/// Kraken's symbol when none is named.
+/// Kraken's default symbol.
 const KRAKEN_SYMBOL: &str = "BTC/USD";
-/// Where a table that is in no file begins.
+/// The position of a table that is not in a file.
 const NOWHERE: Range<usize> = 0..0;
 
-/// The tables of a config file with the options of the command line in them.
+/// The tables of a config file, with the options of the command line merged into them.
 #[derive(Debug)]
 pub(crate) struct MergedConfig {
     pub(super) source: Source,
@@ -27,8 +27,8 @@ pub(crate) struct MergedConfig {
 }
 
 impl MergedConfig {
-    /// Merges the options into the tables of the file, or into those that they imply. `attempts` says how many first
-    /// attempts to connect may fail when the file does not: any number when none.
+    /// Merges the options into the tables of the file, or into those that they imply. `attempts` is the default number
+    /// of first attempts to connect that may fail: any number when none.
     ///
     /// # Errors
     /// An option has no effect, or a value is missing.
@@ -41,19 +41,17 @@ impl MergedConfig {
         args.replace_any();
         args.check(config.is_some())?;
         let is_new = config.is_none();
-        let (source, mut file) = config.unwrap_or_else(|| (Source::Options, implied(args.venue)));
+        let (source, mut file) =
+            config.unwrap_or_else(|| (Source::CommandLine, implied(args.venue)));
         file.keep_venue(args.venue);
         let reconnect = &mut file.reconnect;
         reconnect.is_off = args.no_reconnect;
         let attempts = args.no_reconnect.then_some(1).or(attempts);
         reconnect.first_attempts = reconnect.first_attempts.or(attempts);
         if args.ca.is_some() || args.proxy.is_some() {
-            let transport = file
-                .transport
-                .get_or_insert_with(|| spanned_default(NOWHERE));
-            let transport = transport.as_mut();
-            replace(&mut transport.ca, &args.ca);
-            replace(&mut transport.proxy, &args.proxy);
+            let transport = file.transport.get_or_insert_with(spanned_default);
+            replace(&mut transport.as_mut().ca, &args.ca);
+            replace(&mut transport.as_mut().proxy, &args.proxy);
         }
         for table in &mut file.jayx {
             table.as_mut().merge(&args, is_new)?;
@@ -72,22 +70,20 @@ impl MergedConfig {
 fn implied(venue: Option<VenueArg>) -> File {
     let mut file = File::default();
     match venue {
-        Some(VenueArg::Kraken) => file
-            .kraken
-            .push(Spanned::new(NOWHERE, KrakenTable::default())),
+        Some(VenueArg::Kraken) => file.kraken.push(spanned_default()),
         _ => {
-            file.jayx.push(spanned_default(NOWHERE));
-            file.bayse.push(spanned_default(NOWHERE));
+            file.jayx.push(spanned_default());
+            file.bayse.push(spanned_default());
         }
     }
     file
 }
 
-fn spanned_default<T: Default>(span: Range<usize>) -> Spanned<T> {
-    Spanned::new(span, T::default())
+fn spanned_default<T: Default>() -> Spanned<T> {
+    Spanned::new(NOWHERE, T::default())
 }
 
-/// Puts in what an option says, if it is given.
+/// Replaces a value with that of an option, if it is given.
 fn replace<T: Clone>(value: &mut Option<T>, option: &Option<T>) {
     if option.is_some() {
         value.clone_from(option);
@@ -95,18 +91,12 @@ fn replace<T: Clone>(value: &mut Option<T>, option: &Option<T>) {
 }
 
 impl File {
-    /// Drops the tables of all venues but this one, if one is named.
+    /// Drops the tables of the other venues if `--venue` names one.
     fn keep_venue(&mut self, venue: Option<VenueArg>) {
-        let is_dropped = |it| venue.is_some_and(|only| only != it);
-        if is_dropped(VenueArg::Jayx) {
-            self.jayx.clear();
-        }
-        if is_dropped(VenueArg::Bayse) {
-            self.bayse.clear();
-        }
-        if is_dropped(VenueArg::Kraken) {
-            self.kraken.clear();
-        }
+        let is_kept = |it| venue.is_none_or(|only| only == it);
+        self.jayx.retain(|_| is_kept(VenueArg::Jayx));
+        self.bayse.retain(|_| is_kept(VenueArg::Bayse));
+        self.kraken.retain(|_| is_kept(VenueArg::Kraken));
     }
 }
 
@@ -166,16 +156,15 @@ impl BayseTable {
         Ok(())
     }
 
-    /// Follows what the options name and nothing else; the embedded server has ids for what they do not name.
+    /// Replaces the subscriptions with those of the options. For an embedded server, missing ids default to those of its
+    /// demo market.
     fn follow(&mut self, args: &FeedArgs) -> Result<(), Failure> {
         let is_embedded = self.url.is_none();
         let has = |channel| args.bayse_channels().contains(&channel);
-        let id = |given: &Option<String>, own: fn() -> String, option: &str| match given {
+        let id = |given: &Option<String>, demo: String, option: &str| match given {
             Some(id) => Ok(id.clone()),
-            None if is_embedded => Ok(own()),
-            None => Err(Failure::Usage(format!(
-                "{option} is needed with --url for this channel"
-            ))),
+            None if is_embedded => Ok(demo),
+            None => Err(usage!("{option} is needed with --url for this channel")),
         };
         let (orderbook, orders) = (has(BayseChannel::Orderbook), has(BayseChannel::Orders));
         self.market.clear();
@@ -194,12 +183,9 @@ impl BayseTable {
         let (prices, activity) = (has(BayseChannel::Prices), has(BayseChannel::Activity));
         self.event.clear();
         if prices || activity {
+            let demo = DemoEvent::rate_cut().id;
             self.event.push(Event {
-                id: id(
-                    &args.bayse_event,
-                    || DemoEvent::rate_cut().id,
-                    "--bayse-event",
-                )?,
+                id: id(&args.bayse_event, demo, "--bayse-event")?,
                 prices,
                 activity,
                 activity_markets: args.market.clone(),
@@ -208,7 +194,7 @@ impl BayseTable {
         self.users.clear();
         if has(BayseChannel::UserTrades) {
             self.users
-                .push(id(&args.user_id, || User::demo().id, "--user-id")?);
+                .push(id(&args.user_id, User::demo().id, "--user-id")?);
         }
         self.assets.clear();
         if has(BayseChannel::AssetPrices) {
@@ -225,12 +211,12 @@ impl BayseTable {
 fn market_ids(given: &[String], is_embedded: bool) -> Result<Vec<String>, Failure> {
     match given {
         [] if is_embedded => Ok(vec![Listing::rate_cut().market_id]),
-        [] => Err(Failure::Usage(
-            "--market is needed with --url: ids, or else --accept-any".to_owned(),
+        [] => Err(usage!(
+            "--market is needed with --url: ids, or else --accept-any"
         )),
-        ids if ids.iter().any(|id| id.is_empty() || id == "any") => Err(Failure::Usage(
-            "--market takes ids: --accept-any keeps every book".to_owned(),
-        )),
+        ids if ids.iter().any(|id| id.is_empty() || id == "any") => {
+            Err(usage!("--market takes ids: --accept-any keeps every book"))
+        }
         ids => Ok(ids.to_vec()),
     }
 }
@@ -255,10 +241,8 @@ impl KrakenTable {
         if !args.book.symbol.is_empty() {
             self.symbols.clone_from(&args.book.symbol);
         }
-        replace(
-            &mut self.depth,
-            &args.book_depth.map(ticklot::kraken::Depth::levels),
-        );
+        let depth = args.book_depth.map(ticklot::kraken::Depth::levels);
+        replace(&mut self.depth, &depth);
         self.accept_any = args.accept_any;
     }
 }

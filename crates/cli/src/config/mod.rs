@@ -1,4 +1,4 @@
-//! The config file, and the command `config`.
+//! The config file and `ticklot config`.
 
 mod describe;
 mod file;
@@ -15,10 +15,10 @@ use clap::{Args, Subcommand};
 use self::describe::describe;
 pub(crate) use self::file::{File, Source, read};
 pub(crate) use self::merge::MergedConfig;
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
 use crate::output::Output;
 
-/// A commented file with everything in it.
+/// A commented config file with every setting.
 const EXAMPLE: &str = include_str!("example.toml");
 
 const CONFIG_EXAMPLE: &str = "\
@@ -27,19 +27,19 @@ Examples:
   ticklot config check ticklot.toml
   ticklot --config ticklot.toml watch
 
-Exit status: 0; 2 when there is a mistake in the file or in the arguments.";
+Exit status: 0; 2 when the file or the arguments are invalid.";
 
 const CHECK_EXAMPLE: &str = "\
 Example:
   ticklot config check ticklot.toml
 
-Exit status: 0; 2 when there is a mistake in the file, which is told with its line and column.";
+Exit status: 0; 2 when the file is invalid; the error states the line and the column.";
 
 const PRINT_EXAMPLE: &str = "\
 Example:
   ticklot config example > ticklot.toml
 
-Exit status: 0; 1 when it cannot be written; 2 when the arguments are wrong.";
+Exit status: 0; 1 when it cannot be written; 2 when the arguments are invalid.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CONFIG_EXAMPLE)]
@@ -50,13 +50,13 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Say what a file means, or what is wrong with it
+    /// Describe the connections of a config file, or report its first error
     #[command(after_help = CHECK_EXAMPLE)]
     Check {
-        /// The file
+        /// The config file
         file: PathBuf,
     },
-    /// Print a file with everything in it, and what it means
+    /// Print a commented config file with every setting
     #[command(after_help = PRINT_EXAMPLE)]
     Example,
 }
@@ -64,9 +64,8 @@ enum ConfigCommand {
 pub(crate) fn run(args: &ConfigArgs, output: &mut Output) -> Result<(), Failure> {
     match &args.command {
         None => {
-            return Err(Failure::Usage(
-                "config takes a command: `ticklot config check FILE` or `ticklot config example`"
-                    .to_owned(),
+            return Err(usage!(
+                "config takes a subcommand: `ticklot config check FILE` or `ticklot config example`"
             ));
         }
         Some(ConfigCommand::Example) => output.out.write_all(EXAMPLE.as_bytes())?,
@@ -75,6 +74,5 @@ pub(crate) fn run(args: &ConfigArgs, output: &mut Output) -> Result<(), Failure>
             output.out.write_all(text.as_bytes())?;
         }
     }
-    output.out.flush()?;
-    Ok(())
+    Ok(output.out.flush()?)
 }

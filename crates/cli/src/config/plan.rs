@@ -1,4 +1,4 @@
-//! The connections that the merged config makes.
+//! The connections of the merged config.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use super::file::{
     TransportTable,
 };
 use super::merge::MergedConfig;
-use crate::book_args::EnvelopeArg;
+use crate::book_args::{EnvelopeArg, scale};
 use crate::credentials::{self, bayse_auth, bayse_variables, jayx_key};
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 use crate::parse::kraken_depth;
 use crate::venues::{VenueArg, VenueHandler};
 
-/// A connection that is to be made.
+/// A connection to open.
 #[derive(Debug)]
 pub(super) struct PlannedConnection {
     venue: PlannedVenue,
@@ -38,16 +38,16 @@ enum PlannedVenue {
     Kraken(Box<Kraken>),
 }
 
-/// The embedded servers and the environment variables of a plan.
+/// The embedded servers and environment variables that a plan uses.
 pub(super) struct Environment<'a> {
     /// The base URL of the embedded server of a venue.
     pub(super) embedded: &'a dyn Fn(VenueArg) -> String,
-    /// An environment variable that is set and not empty.
+    /// The value of an environment variable; none when it is unset or empty.
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Environment<'_> {
-    /// The URL of a table, or of the embedded server.
+    /// The URL of a table, or else of the embedded server.
     fn url(&self, url: Option<&String>, venue: VenueArg) -> String {
         url.cloned().unwrap_or_else(|| (self.embedded)(venue))
     }
@@ -57,34 +57,32 @@ impl Environment<'_> {
 struct Transports {
     /// The position of the table in the file.
     at: usize,
-    remote: Config,
+    /// For servers on the network.
+    network: Config,
     embedded: Config,
 }
 
-/// The inputs of a table's connections besides the table.
+/// The inputs of a table's connections in addition to the table.
 struct Inputs<'a> {
     environment: &'a Environment<'a>,
     transports: Transports,
 }
 
 impl MergedConfig {
-    /// Starts the embedded servers, if one is followed.
+    /// Starts the embedded servers if a table uses one.
     pub(crate) fn start_simulator(&self) -> Result<Option<Simulator>, Failure> {
         let jayx = self.file.jayx.iter().map(|it| &it.as_ref().url);
         let bayse = self.file.bayse.iter().map(|it| &it.as_ref().url);
         if jayx.chain(bayse).all(Option::is_some) {
             return Ok(None);
         }
-        let (jayx, bayse) = (
-            ticklot_sim::jayx::Config::default(),
-            ticklot_sim::bayse::Config::default(),
-        );
-        let cannot =
-            |error| Failure::work(format_args!("cannot start the embedded venues: {error}"));
-        Simulator::spawn(jayx, bayse).map(Some).map_err(cannot)
+        let simulator = Simulator::spawn(Default::default(), Default::default());
+        simulator
+            .map(Some)
+            .map_err(|error| work!("cannot start the embedded venues: {error}"))
     }
 
-    /// Adds every connection to a feed, and returns their venues.
+    /// Adds all connections to a feed, and returns their venues.
     pub(crate) fn add_to<H: VenueHandler>(
         &self,
         feed: &mut Feed<H>,
@@ -121,7 +119,7 @@ impl MergedConfig {
         Ok(venues)
     }
 
-    /// Every connection that is to be made.
+    /// All connections to open.
     pub(super) fn plan(
         &self,
         environment: &Environment<'_>,
@@ -141,45 +139,43 @@ impl MergedConfig {
             all.push(self.kraken(table.as_ref(), table.span().start, inputs)?);
         }
         if all.is_empty() {
-            return Err(Failure::Usage(format!(
-                "{}: nothing to follow: it takes a [[jayx]], [[bayse]] or [[kraken]] table with something in it",
-                self.source.name().unwrap_or("the command line")
-            )));
+            let name = self.source.name().unwrap_or("the command line");
+            return Err(usage!(
+                "{name}: nothing to follow: add a [[jayx]], [[bayse]] or [[kraken]] table with a subscription"
+            ));
         }
         Ok(all)
     }
 
-    /// The transport's configuration for the venues' servers and for embedded ones.
+    /// The transport's configuration for servers on the network and for embedded ones.
     fn transports(&self) -> Result<Transports, Failure> {
         let (none, spanned) = (TransportTable::default(), self.file.transport.as_ref());
         let (table, at) = spanned.map_or((&none, 0), |it| (it.as_ref(), it.span().start));
         let embedded = table.limits();
-        let remote = if self.has_remote_server() {
-            let remote = table.remote();
-            remote.map_err(|error| match error {
-                // Its argument is the value of an option, and not of a call.
+        let network = match self.uses_network() {
+            true => table.network().map_err(|error| match error {
+                // The message without the error's prefix, which is about the argument of a function.
                 Error::Argument(what) => self.source.wrong(at, what),
                 error => self.source.wrong(at, error),
-            })?
-        } else {
-            embedded.clone()
+            })?,
+            false => embedded.clone(),
         };
         Ok(Transports {
             at,
-            remote,
+            network,
             embedded,
         })
     }
 
-    /// Whether something is followed at a server that is not embedded.
-    fn has_remote_server(&self) -> bool {
+    /// Whether a table uses a server that is not embedded.
+    fn uses_network(&self) -> bool {
         let file = &self.file;
         let jayx = file.jayx.iter().any(|it| it.as_ref().url.is_some());
         let bayse = file.bayse.iter().any(|it| it.as_ref().url.is_some());
         jayx || bayse || !file.kraken.is_empty()
     }
 
-    /// The configuration of the connections of a table, with the headers of the file.
+    /// The configuration of a table's connections, with the headers of the file and of the table.
     fn transport(
         &self,
         headers: &Headers,
@@ -194,30 +190,29 @@ impl MergedConfig {
         let none = Headers::new();
         let table = self.file.transport.as_ref();
         let common = table.map_or(&none, |it| &it.as_ref().headers);
-        // A venue's own header replaces one of the same name.
+        // A header of the table replaces a common one of the same name.
         let is_replaced = |name: &String| headers.keys().any(|own| own.eq_ignore_ascii_case(name));
         let common = common.iter().filter(|(name, _)| !is_replaced(name));
         let common = common.map(|header| (transports.at, header));
-        let own = headers.iter().map(|header| (at, header));
-        common
-            .chain(own)
-            .try_fold(transports.remote.clone(), |config, (at, (name, value))| {
-                let wrong = |what: &dyn fmt::Display| {
-                    self.source
-                        .wrong(at, format_args!("the header {name}: {what}"))
-                };
-                let value = match value {
-                    Header::Value(value) => value.clone(),
-                    Header::Variable(it) => {
-                        (inputs.environment.variable)(&it.env).ok_or_else(|| {
-                            wrong(&format_args!("{} is not set in the environment", it.env))
-                        })?
-                    }
-                };
-                config
-                    .with_header(name, &value)
-                    .map_err(|error| wrong(&error))
-            })
+        let mut config = transports.network.clone();
+        for (at, (name, value)) in common.chain(headers.iter().map(|header| (at, header))) {
+            let wrong = |what: &dyn fmt::Display| {
+                let what = format_args!("the header {name}: {what}");
+                self.source.wrong(at, what)
+            };
+            let value = match value {
+                Header::Value(value) => value.clone(),
+                Header::Variable(it) => {
+                    (inputs.environment.variable)(&it.env).ok_or_else(|| {
+                        wrong(&format_args!("{} is not set in the environment", it.env))
+                    })?
+                }
+            };
+            config = config
+                .with_header(name, &value)
+                .map_err(|error| wrong(&error))?;
+        }
+        Ok(config)
     }
 
     fn jayx(
@@ -291,17 +286,16 @@ impl MergedConfig {
             plan = plan.follow_in(currency, topic);
         }
         let venues = plan.connections().map_err(|error| wrong(&error))?;
-        // A connection without subscriptions would wait for commands, and there are none.
-        let wanted = venues
+        // A connection without subscriptions would wait for commands, which the program never sends.
+        let used = venues
             .into_iter()
             .filter(|(_, venue)| venue.wants_connection());
-        wanted
-            .map(|(place, venue)| {
-                let venue = table.adjust(place.endpoint, venue);
-                let venue = venue.map_err(|error| wrong(&error))?.build();
-                Ok(planned(venue.map_err(|error| wrong(&error))?))
-            })
-            .collect()
+        used.map(|(place, venue)| {
+            let venue = table.adjust(place.endpoint, venue);
+            let venue = venue.map_err(|error| wrong(&error))?.build();
+            Ok(planned(venue.map_err(|error| wrong(&error))?))
+        })
+        .collect()
     }
 
     fn kraken(
@@ -313,17 +307,16 @@ impl MergedConfig {
         let wrong = |what: &dyn fmt::Display| self.source.wrong(at, what);
         let transport = self.transport(&table.headers, at, false, inputs)?;
         if table.symbols.is_empty() {
-            return Err(wrong(&"a [[kraken]] table takes symbols"));
+            return Err(wrong(&"a [[kraken]] table needs symbols"));
         }
         let depth = table.depth().map_err(|error| wrong(&error))?;
-        let venue = match table.accept_any {
+        let mut venue = match table.accept_any {
             true => Kraken::any(),
             false => Kraken::new(table.symbols.iter().map(String::as_str)).trades(table.trades),
         };
-        let venue = match &table.url {
-            Some(url) => venue.url(url),
-            None => venue,
-        };
+        if let Some(url) = &table.url {
+            venue = venue.url(url);
+        }
         let venue = venue.depth(depth).build().map_err(|error| wrong(&error))?;
         let venue = PlannedVenue::Kraken(Box::new(venue));
         Ok(self.planned(venue, table.stale_after, transport))
@@ -378,7 +371,7 @@ fn put_time(to: &mut Duration, value: Option<Time>) {
 }
 
 impl TransportTable {
-    /// The limits alone.
+    /// The limits, without certificates and proxy.
     fn limits(&self) -> Config {
         let mut config = Config::default();
         put_time(&mut config.connect_timeout, self.connect_timeout);
@@ -390,8 +383,8 @@ impl TransportTable {
         config
     }
 
-    /// The limits, certificates and proxy, these two from the environment where the table has none.
-    fn remote(&self) -> Result<Config, Error> {
+    /// The limits, the certificates and the proxy. The latter two default to those of the environment.
+    fn network(&self) -> Result<Config, Error> {
         let mut config = self.limits();
         let roots = match &self.ca {
             Some(path) => Some(Roots::from_pem_file(path)?),
@@ -411,16 +404,8 @@ impl TransportTable {
     }
 }
 
-/// `default`, with the decimals of a table instead of its own.
-fn scale(price: Option<u8>, quantity: Option<u8>, default: Scale) -> Result<Scale, ScaleError> {
-    Scale::new(
-        price.unwrap_or(default.price_decimals()),
-        quantity.unwrap_or(default.quantity_decimals()),
-    )
-}
-
 impl JayxTable {
-    /// The subscriptions, and the scale of each.
+    /// The subscriptions with their scales.
     pub(super) fn topics(&self) -> Result<Vec<(jayx::Topic, Scale)>, ScaleError> {
         let mut topics = Vec::new();
         for it in &self.instrument {
@@ -443,7 +428,7 @@ impl JayxTable {
         self.api_key_env.as_deref().unwrap_or(credentials::API_KEY)
     }
 
-    /// The envelope for users.
+    /// The envelope as users read it.
     pub(super) fn envelope_title(&self) -> &'static str {
         match self.envelope {
             EnvelopeArg::Auto => "Socket.IO or plain JSON",
@@ -476,7 +461,7 @@ impl Instrument {
 }
 
 impl BayseTable {
-    /// The subscriptions, and the currency of each.
+    /// The subscriptions with their currencies.
     pub(super) fn topics(&self) -> Result<Vec<(Currency, bayse::Topic)>, String> {
         let mut topics = Vec::new();
         for market in &self.market {
@@ -530,7 +515,7 @@ impl BayseTable {
         scale(self.price_decimals, self.quantity_decimals, bayse::CENTS)
     }
 
-    /// The scale of a market: its own, or the table's.
+    /// The scale of a market, or else of the table.
     pub(super) fn market_scale(&self, id: &str) -> Result<Scale, ScaleError> {
         let default = self.scale()?;
         match self.market.iter().find(|market| market.id == id) {
@@ -539,7 +524,7 @@ impl BayseTable {
         }
     }
 
-    /// Sets what a plan has no option for on a connection of it.
+    /// Applies the settings to a connection for which the plan has no option.
     fn adjust(&self, endpoint: Endpoint, mut venue: Bayse) -> Result<Bayse, ScaleError> {
         for Market { id, .. } in &self.market {
             venue = venue.market_scale(id, self.market_scale(id)?);
@@ -566,7 +551,7 @@ impl Market {
 }
 
 impl KrakenTable {
-    /// How many levels a side the books have.
+    /// The number of levels per side.
     pub(super) fn depth(&self) -> Result<Depth, String> {
         match self.depth {
             Some(depth) => kraken_depth(&depth.to_string()),

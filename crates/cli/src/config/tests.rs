@@ -1,4 +1,4 @@
-//! Files, and files with options, to connections and to text.
+//! Config files, alone and with options, as connections and as text.
 
 use super::describe::describe;
 use super::file::parse;
@@ -13,6 +13,13 @@ fn merged(text: &str, args: &FeedArgs) -> Result<MergedConfig, Failure> {
     MergedConfig::new(Some(config), args, Some(1))
 }
 
+#[track_caller]
+fn assert_contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+}
+
 fn checked(text: &str) -> Result<String, String> {
     parse("t.toml".to_owned(), text.to_owned())
         .and_then(describe)
@@ -22,11 +29,11 @@ fn checked(text: &str) -> Result<String, String> {
 #[test]
 fn example_has_the_defaults() {
     let config = merged(EXAMPLE, &FeedArgs::default()).unwrap();
-    let mut usual = ticklot::Options::default();
-    usual.reconnect.first_attempts = Some(1);
-    assert_eq!(config.options(), usual, "the example has the defaults");
+    let mut defaults = ticklot::Options::default();
+    defaults.reconnect.first_attempts = Some(1);
+    assert_eq!(config.options(), defaults);
     let text = checked(EXAMPLE).unwrap();
-    for part in [
+    let parts = [
         "t.toml: 4 connections\n",
         "JayX, an embedded server, Socket.IO or plain JSON\n",
         "  order book of BTCUSDT, precise 1, prices with 2 decimals, quantities with 6\n",
@@ -38,48 +45,37 @@ fn example_has_the_defaults() {
         "  prices of the asset BTCUSDT\n",
         "  fills of the user usr_demo\n",
         "stale: after 30s; frames of at most 4194304 bytes\n",
-    ] {
-        assert!(text.contains(part), "{part:?} in {text}");
-    }
+    ];
+    assert_contains(&text, &parts);
 }
 
 #[test]
 fn describes_minimum_reconnect_wait() {
     let text = "[reconnect]\nbase = \"0s\"\ncap = \"0s\"\n[[jayx]]\nbalances = true\n";
     let text = checked(text).unwrap();
-    assert!(
-        text.contains("after at most 100ms, doubling up to 100ms"),
-        "{text}"
-    );
+    assert_contains(&text, &["after at most 100ms, doubling up to 100ms"]);
 }
 
 /// The commented lines of the example are valid too.
 #[test]
 fn accepts_uncommented_example() {
-    let setting = |line: &str| {
+    let setting = |line: &'static str| {
         let rest = line.strip_prefix("# ")?;
-        let is_one = rest
-            .split_once(" = ")
-            .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        (is_one || rest.starts_with('[')).then(|| rest.to_owned())
+        let (key, _) = rest.split_once(" = ").unwrap_or(("?", ""));
+        let is_one = key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        (is_one || rest.starts_with('[')).then_some(rest)
     };
-    let whole: Vec<String> = EXAMPLE
-        .lines()
-        .map(|line| setting(line).unwrap_or_else(|| line.to_owned()))
-        .collect();
-    // A file that is not there.
+    let lines = EXAMPLE.lines().map(|line| setting(line).unwrap_or(line));
+    let whole: Vec<&str> = lines.collect();
+    // The file does not exist.
     let whole = whole.join("\n").replace("ca = \"company.pem\"\n", "");
     assert!(whole.contains("\nurl = \"wss://stream") && whole.contains("\n[bayse.first_books]"));
-    let text = checked(&whole).unwrap();
-    assert!(
-        text.contains("JayX, wss://stream.jayxstaging.com:8443, Socket.IO"),
-        "{text}"
-    );
-    assert!(text.contains("20 times in a row"), "{text}");
-    assert!(
-        text.contains("  order books and trades of BTC/USD, 10 levels a side\n"),
-        "{text}"
-    );
+    let parts = [
+        "JayX, wss://stream.jayxstaging.com:8443, Socket.IO",
+        "20 times in a row",
+        "  order books and trades of BTC/USD, 10 levels a side\n",
+    ];
+    assert_contains(&checked(&whole).unwrap(), &parts);
 }
 
 #[test]
@@ -99,7 +95,7 @@ fn errors_have_a_position() {
         ),
         (
             "[limits]\nstale_after = \"soon\"\n",
-            "t.toml:2:15: \"soon\" is no time, such as \"30s\"",
+            "t.toml:2:15: \"soon\" is not a duration, such as \"30s\"",
         ),
         ("[limits]\nmax_frame = -1\n", "t.toml:2:13: invalid value"),
         ("x", "t.toml:1:2: "),
@@ -120,7 +116,7 @@ fn errors_have_a_position() {
         ("[[kraken]]\n", "t.toml:1:1: missing field `symbols`"),
         (
             "\n[[kraken]]\nsymbols = []\n",
-            "t.toml:2:1: a [[kraken]] table takes symbols",
+            "t.toml:2:1: a [[kraken]] table needs symbols",
         ),
         (
             "[[kraken]]\nsymbols = [\"BTC/USD\"]\ndepth = 11\n",
@@ -187,7 +183,7 @@ fn check_refuses_unusable_values() {
         let error = checked(&text).unwrap_err();
         assert!(error.starts_with(expected), "{text:?}: {error}");
     }
-    // Ten levels a side when it is left out.
+    // The depth is optional.
     checked(&format!("[[bayse]]\n{bayse}{first}url = \"http://x\"\n")).unwrap();
 }
 
@@ -211,13 +207,9 @@ fn embedded_servers_ignore_proxies() {
         all.iter()
             .all(|it| !it.contains("hush") && !it.contains("value of"))
     );
-    let mine = |args: &mut FeedArgs| args.proxy = Some("mine:1".to_owned());
-    let all = planned(text, mine);
-    assert!(
-        all[0].contains("mine:1") && !all[0].contains("3128"),
-        "{}",
-        all[0]
-    );
+    let all = planned(text, |args| args.proxy = Some("mine:1".to_owned()));
+    assert_contains(&all[0], &["mine:1"]);
+    assert!(!all[0].contains("3128"), "{}", all[0]);
 }
 
 const TWO: &str = "\
@@ -230,70 +222,49 @@ const TWO: &str = "\
 fn plans_connections_of_file() {
     let all = planned(TWO, |_| {});
     assert_eq!(all.len(), 3, "{all:#?}");
-    for part in [
-        "ETHUSDT",
-        "url: \"ws://j\"",
-        "price_decimals: 3",
-        "stale_after: None",
-        "close_timeout: 9s",
-    ] {
-        assert!(all[0].contains(part), "{part} in {}", all[0]);
-    }
-    for part in [
-        "m1",
-        "ws://embedded",
-        "quantity_decimals: 1",
-        "stale_after: Some(7s)",
-    ] {
-        assert!(all[1].contains(part), "{part} in {}", all[1]);
-    }
-    assert!(all[1].contains("Usd") && all[2].contains("Ngn"));
+    assert_contains(
+        &all[0],
+        &["ETHUSDT", "url: \"ws://j\"", "price_decimals: 3"],
+    );
+    assert_contains(&all[0], &["stale_after: None", "close_timeout: 9s"]);
+    assert_contains(&all[1], &["m1", "ws://embedded", "quantity_decimals: 1"]);
+    assert_contains(&all[1], &["stale_after: Some(7s)", "Usd"]);
+    assert_contains(&all[2], &["Ngn"]);
 }
 
 #[test]
 fn options_override_the_file() {
     let one = planned(TWO, |args| args.venue = Some(VenueArg::Jayx));
     assert_eq!(one.len(), 1);
-    let change = |args: &mut FeedArgs| {
+    let one = planned(TWO, |args| {
         args.venue = Some(VenueArg::Jayx);
         args.url = Some("ws://other".to_owned());
         args.book.symbol = vec!["SOLUSDT".to_owned()];
         args.book.price_decimals = Some(5);
         args.no_reconnect = true;
-    };
-    let one = planned(TWO, change);
-    for part in [
-        "SOLUSDT",
-        "ws://other",
-        "price_decimals: 5",
-        "after_close: false",
-    ] {
-        assert!(one[0].contains(part), "{part} in {}", one[0]);
-    }
+    });
+    assert_contains(&one[0], &["SOLUSDT", "ws://other", "price_decimals: 5"]);
+    assert_contains(&one[0], &["after_close: false"]);
     assert!(!one[0].contains("ETHUSDT"));
-    // Decimals alone change no more than decimals.
+    // The decimals do not change the subscriptions.
     let all = planned(TWO, |args| args.book.price_decimals = Some(4));
-    assert!(
-        all[0].contains("ETHUSDT") && all[0].contains("price_decimals: 4"),
-        "{}",
-        all[0]
-    );
+    assert_contains(&all[0], &["ETHUSDT", "price_decimals: 4"]);
 }
 
 #[test]
 fn reads_named_credential_variables() {
     let text = "[[jayx]]\nurl = \"ws://j\"\nbalances = true\napi_key_env = \"MY_KEY\"\n";
     let config = merged(text, &FeedArgs::default()).unwrap();
-    let asked = std::cell::RefCell::new(Vec::new());
+    let read = std::cell::RefCell::new(Vec::new());
     let environment = Environment {
         embedded: &|_| String::new(),
         variable: &|name| {
-            asked.borrow_mut().push(name.to_owned());
+            read.borrow_mut().push(name.to_owned());
             None
         },
     };
     let error = config.plan(&environment).unwrap_err();
-    assert_eq!(*asked.borrow(), ["MY_KEY"]);
+    assert_eq!(*read.borrow(), ["MY_KEY"]);
     let expected = "t.toml:1:1: balances and orders need MY_KEY to be set in the environment";
     assert_eq!(error.to_string(), expected);
     let shown = planned(text, |_| {});

@@ -1,8 +1,8 @@
-//! Values on pixels, and round values to write beside them.
+//! Axes: maps values to pixels, and selects round values for labels.
 
 use crate::units::utc;
 
-/// Values from `from` to `to`, on pixels from `start` to `end`.
+/// A linear map from the values `from..=to` to the pixels `start..=end`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Axis {
     pub(crate) from: i128,
@@ -17,23 +17,23 @@ impl Axis {
         self.start + part(value - self.from, self.to - self.from) * (self.end - self.start)
     }
 
-    /// How many values of at least `room` pixels have a place, two at least.
-    pub(crate) fn places(&self, room: f64) -> i128 {
-        let places = (self.end - self.start).abs() / room;
-        // Of a picture's size: there are not many.
+    /// The number of labels of `room` pixels that fit, at least two.
+    pub(crate) fn labels(&self, room: f64) -> i128 {
+        let labels = (self.end - self.start).abs() / room;
+        // Limited by the size of the picture.
         #[allow(clippy::cast_possible_truncation)]
-        let places = places.clamp(2.0, 100.0) as i128;
-        places
+        let labels = labels.clamp(2.0, 100.0) as i128;
+        labels
     }
 }
 
-/// `value` in parts of `whole`. For drawing: a float is fine.
+/// `value / whole`. For drawing only, so a float is precise enough.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn part(value: i128, whole: i128) -> f64 {
     value as f64 / whole.max(1) as f64
 }
 
-/// The least of 1, 2, 5, 10, 20, 50, ... that is not below `least`.
+/// The smallest of 1, 2, 5, 10, 20, 50, ... that is at least `least`.
 pub(crate) fn round(least: i128) -> i128 {
     let mut power: i128 = 1;
     loop {
@@ -46,12 +46,12 @@ pub(crate) fn round(least: i128) -> i128 {
     }
 }
 
-/// The step between round values of which `span` has at most `most`.
+/// The step between round values, of which `span` contains at most `most`.
 pub(crate) fn step(span: i128, most: i128) -> i128 {
     round((span + most - 1) / most.max(1))
 }
 
-/// Every multiple of `step` that is in `from..=to`.
+/// The multiples of `step` in `from..=to`.
 pub(crate) fn multiples(from: i128, to: i128, step: i128) -> impl Iterator<Item = i128> {
     let first = from.div_euclid(step) + i128::from(from.rem_euclid(step) > 0);
     (first..=to.div_euclid(step)).map(move |times| times * step)
@@ -63,7 +63,7 @@ const MINUTE: i128 = 60 * SECOND;
 const HOUR: i128 = 60 * MINUTE;
 const DAY: i128 = 24 * HOUR;
 
-/// The step between round times of which `span` nanoseconds have at most `most`.
+/// The step between round times, of which `span` nanoseconds contain at most `most`.
 pub(crate) fn time_step(span: i128, most: i128) -> i128 {
     let least = (span + most - 1) / most.max(1);
     if least <= SECOND {
@@ -77,10 +77,10 @@ pub(crate) fn time_step(span: i128, most: i128) -> i128 {
     found.unwrap_or_else(|| round((least + DAY - 1) / DAY) * DAY)
 }
 
-/// How times are written that are `step` apart.
+/// The format of time labels that are `step` nanoseconds apart.
 pub(crate) struct Clock {
     step: i128,
-    /// The day of all of them; none when they are of several.
+    /// The common day of all labels; none if they span several days.
     pub(crate) day: Option<String>,
 }
 
@@ -115,17 +115,8 @@ mod tests {
 
     #[test]
     fn rounds_to_round_numbers() {
-        for (least, expected) in [
-            (0, 1),
-            (1, 1),
-            (3, 5),
-            (6, 10),
-            (10, 10),
-            (11, 20),
-            (201, 500),
-        ] {
-            assert_eq!(round(least), expected, "{least}");
-        }
+        let rounded = [0, 1, 3, 6, 10, 11, 201].map(round);
+        assert_eq!(rounded, [1, 1, 5, 10, 10, 20, 500]);
         assert_eq!(step(1000, 10), 100);
         assert_eq!(step(1001, 10), 200);
         assert!(round(i128::from(u64::MAX)) >= i128::from(u64::MAX));
@@ -140,32 +131,28 @@ mod tests {
     }
 
     #[test]
-    fn values_are_where_they_belong() {
+    fn maps_values_to_pixels() {
         let axis = Axis {
             from: 100,
             to: 200,
             start: 400.0,
             end: 0.0,
         };
-        assert_eq!(
-            (axis.at(100), axis.at(150), axis.at(200)),
-            (400.0, 200.0, 0.0)
-        );
-        assert_eq!(axis.places(50.0), 8);
+        assert_eq!([100, 150, 200].map(|it| axis.at(it)), [400.0, 200.0, 0.0]);
+        assert_eq!(axis.labels(50.0), 8);
     }
 
     #[test]
     fn time_steps_follow_clocks() {
-        let second = SECOND;
-        for (span, most, expected) in [
-            (345 * second, 8, 60 * second),
-            (25 * second, 8, 5 * second),
-            (80 * second, 8, 10 * second),
-            (second, 8, 200 * MILLISECOND),
-            (24 * HOUR, 8, 3 * HOUR),
-            (30 * DAY, 8, 5 * DAY),
+        for (span, expected) in [
+            (345 * SECOND, 60 * SECOND),
+            (25 * SECOND, 5 * SECOND),
+            (80 * SECOND, 10 * SECOND),
+            (SECOND, 200 * MILLISECOND),
+            (24 * HOUR, 3 * HOUR),
+            (30 * DAY, 5 * DAY),
         ] {
-            assert_eq!(time_step(span, most), expected, "{span}");
+            assert_eq!(time_step(span, 8), expected, "{span}");
         }
     }
 
@@ -180,10 +167,8 @@ mod tests {
         let tomorrow = noon + 86_400_000_000_000;
         assert_eq!(label(HOUR, tomorrow), "08-08 12:00");
         assert_eq!(label(DAY, tomorrow), "2024-08-08");
-        assert_eq!(
-            Clock::new(noon, noon, SECOND).day.as_deref(),
-            Some("2024-08-08")
-        );
-        assert_eq!(Clock::new(noon, tomorrow, SECOND).day, None);
+        let day = |until| Clock::new(noon, until, SECOND).day;
+        assert_eq!(day(noon).as_deref(), Some("2024-08-08"));
+        assert_eq!(day(tomorrow), None);
     }
 }

@@ -1,6 +1,6 @@
-//! Colours that people with any colour vision distinguish.
+//! Colours that are distinguishable with every kind of colour vision.
 
-/// Red, green, blue, and how opaque.
+/// Red, green, blue and opacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Color(pub(crate) [u8; 4]);
 
@@ -9,39 +9,39 @@ impl Color {
         Self([red, green, blue, 255])
     }
 
-    /// The same, so opaque.
+    /// The colour with another opacity.
     pub(crate) const fn alpha(self, alpha: u8) -> Self {
         let Self([red, green, blue, _]) = self;
         Self([red, green, blue, alpha])
     }
 }
 
-/// The picture's ground.
+/// The background of the picture.
 pub(crate) const PAPER: Color = Color::rgb(255, 255, 255);
 /// Text and frames.
 pub(crate) const INK: Color = Color::rgb(28, 30, 36);
-/// Text that matters less.
+/// Less important text.
 pub(crate) const FAINT: Color = Color::rgb(96, 100, 110);
-/// Where there was no live book.
+/// Times without a live book.
 pub(crate) const NOT_LIVE: Color = Color::rgb(160, 163, 172);
 /// Unknown quantities: beyond the outermost level of a book.
 pub(crate) const BEYOND: Color = Color::rgb(234, 236, 240);
-/// Lines through an area, of whatever colour.
+/// Grid lines over areas of any colour.
 pub(crate) const GRID: Color = Color([120, 124, 134, 70]);
-/// The outline of shapes over a heatmap, so that they stand out from every colour of it.
+/// The outline of shapes over a heatmap, so that they stand out from all of its colours.
 pub(crate) const EDGE: Color = Color::rgb(8, 10, 20);
-/// The buyers' side: a blue that keeps its distance from [`ASK`] for all kinds of colour vision (M. Okabe and
-/// K. Ito, "Color Universal Design", 2008: sky blue).
+/// Bids: a blue that is distinguishable from [`ASK`] with every kind of colour vision (M. Okabe and K. Ito, "Color
+/// Universal Design", 2008: sky blue).
 pub(crate) const BID: Color = Color::rgb(86, 180, 233);
-/// The sellers' side (as above: orange, a little lighter).
+/// Asks (from the same source: orange, slightly lighter).
 pub(crate) const ASK: Color = Color::rgb(255, 140, 66);
 
-/// How many steps the scale of a heatmap has.
+/// The number of steps of a heatmap's colour scale.
 pub(crate) const STEPS: usize = 254;
 
-/// `viridis`, every sixteenth of it: from dark violet over green to yellow, evenly lighter, and in the same
-/// order with any colour vision (S. van der Walt and N. Smith, "A Better Default Colormap for Matplotlib",
-/// 2015; dedicated to the public domain, CC0).
+/// `viridis` in sixteenths: from dark violet over green to yellow, with evenly increasing lightness for every kind of
+/// colour vision (S. van der Walt and N. Smith, "A Better Default Colormap for Matplotlib", 2015; dedicated to the
+/// public domain, CC0).
 const VIRIDIS: [[u8; 3]; 17] = [
     [0x44, 0x01, 0x54],
     [0x48, 0x18, 0x6a],
@@ -62,21 +62,18 @@ const VIRIDIS: [[u8; 3]; 17] = [
     [0xfd, 0xe7, 0x25],
 ];
 
-/// The colour of step 0 to [`STEPS`] - 1 of a heatmap's scale; a larger one is the last.
+/// The colour of step 0 to [`STEPS`] - 1 of a heatmap's scale. Larger steps have the last colour.
 pub(crate) fn heat(step: usize) -> Color {
     let parts = VIRIDIS.len() - 1;
-    let place = step.min(STEPS - 1) * parts;
-    let (at, between) = (place / (STEPS - 1), place % (STEPS - 1));
-    let (low, high) = (VIRIDIS[at], VIRIDIS[(at + 1).min(parts)]);
-    let mix = |low: u8, high: u8| {
-        let sum = usize::from(low) * (STEPS - 1 - between) + usize::from(high) * between;
+    let position = step.min(STEPS - 1) * parts;
+    let (index, between) = (position / (STEPS - 1), position % (STEPS - 1));
+    let (low, high) = (VIRIDIS[index], VIRIDIS[(index + 1).min(parts)]);
+    let [red, green, blue] = [0, 1, 2].map(|part| {
+        let low = usize::from(low[part]) * (STEPS - 1 - between);
+        let sum = low + usize::from(high[part]) * between;
         u8::try_from(sum / (STEPS - 1)).unwrap_or(u8::MAX)
-    };
-    Color::rgb(
-        mix(low[0], high[0]),
-        mix(low[1], high[1]),
-        mix(low[2], high[2]),
-    )
+    });
+    Color::rgb(red, green, blue)
 }
 
 #[cfg(test)]
@@ -87,10 +84,9 @@ mod tests {
     fn luminance(Color([red, green, blue, _]): Color) -> f64 {
         let linear = |part: u8| {
             let part = f64::from(part) / 255.0;
-            if part <= 0.04045 {
-                part / 12.92
-            } else {
-                ((part + 0.055) / 1.055).powf(2.4)
+            match part <= 0.04045 {
+                true => part / 12.92,
+                false => ((part + 0.055) / 1.055).powf(2.4),
             }
         };
         0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
@@ -104,7 +100,7 @@ mod tests {
     #[test]
     fn more_is_always_lighter() {
         for step in 8..STEPS {
-            // Neighbours are rounded to what a byte holds.
+            // Adjacent steps may be equal after rounding to bytes.
             assert!(luminance(heat(step)) > luminance(heat(step - 8)), "{step}");
         }
         assert_eq!(heat(0), Color::rgb(0x44, 0x01, 0x54));
@@ -118,7 +114,7 @@ mod tests {
         assert!(contrast(FAINT, PAPER) > 4.5);
         for line in [BID, ASK] {
             assert!(contrast(line, EDGE) > 6.0);
-            // The line itself, or else the edge around it.
+            // Either the line or its edge contrasts with the heatmap.
             for step in 0..STEPS {
                 let best = contrast(line, heat(step)).max(contrast(EDGE, heat(step)));
                 assert!(best > 2.7, "step {step}: {best}");

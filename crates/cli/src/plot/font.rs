@@ -1,4 +1,4 @@
-//! The font that is in the program, so that text looks the same on a machine without any.
+//! The embedded font, so that text looks the same on every machine.
 
 use skrifa::instance::{LocationRef, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
@@ -6,67 +6,64 @@ use skrifa::{FontRef, GlyphId, MetadataProvider};
 
 use super::scene::narrow;
 
-/// Roboto Regular, in part: see `fonts/README.md`.
+/// A subset of Roboto Regular (see `fonts/README.md`).
 pub(crate) const BYTES: &[u8] = include_bytes!("../../fonts/Roboto-subset.ttf");
 
-/// Its name in an SVG.
+/// The name of the font in an SVG file.
 pub(crate) const NAME: &str = "Roboto";
 
-/// The replacement of characters that the font does not have.
+/// The replacement for characters that the font lacks.
 const UNKNOWN: char = '\u{fffd}';
 
-/// The font, read.
+/// The parsed font.
 pub(crate) struct Font(FontRef<'static>);
 
 impl Font {
-    /// None only when the program was built with a file that is no font.
+    /// None only if the embedded file is invalid.
     pub(crate) fn load() -> Option<Self> {
         FontRef::new(BYTES).ok().map(Self)
     }
 
-    /// How long a text is at a size, both in pixels.
+    /// The width of a text at a font size, both in pixels.
     pub(crate) fn width(&self, text: &str, size: f64) -> f64 {
         text.chars()
             .map(|c| self.advance(self.glyph(c), size))
             .sum()
     }
 
-    /// The text, or as much of both its ends as fits into `room` pixels.
+    /// The text, with its middle cut if it is longer than `room` pixels.
     pub(crate) fn fit(&self, text: &str, size: f64, room: f64) -> String {
         if self.width(text, size) <= room {
             return text.to_owned();
         }
         let chars: Vec<char> = text.chars().collect();
         let shorter = |kept: usize| {
-            let head = chars[..kept.div_ceil(2)].iter();
-            head.chain(&['…'])
-                .chain(&chars[chars.len() - kept / 2..])
-                .collect::<String>()
+            let (head, tail) = (&chars[..kept.div_ceil(2)], &chars[chars.len() - kept / 2..]);
+            head.iter().chain(&['…']).chain(tail).collect::<String>()
         };
-        (0..chars.len())
-            .rev()
-            .map(shorter)
+        let mut texts = (0..chars.len()).rev().map(shorter);
+        texts
             .find(|text| self.width(text, size) <= room)
             .unwrap_or_default()
     }
 
-    /// Hands the outlines of a text to `pen`: each glyph's, after `place` has told the pen how far along it
-    /// begins. They stand on a baseline at 0, and y grows upwards.
+    /// Draws the outlines of a text with `pen`, on a baseline at 0 with y upwards. Before each glyph, `move_pen` gets the
+    /// glyph's offset along the text, in pixels.
     pub(crate) fn outline<P: OutlinePen>(
         &self,
         text: &str,
         size: f64,
         pen: &mut P,
-        place: impl Fn(&mut P, f64),
+        move_pen: impl Fn(&mut P, f64),
     ) {
         let outlines = self.0.outline_glyphs();
         let mut along = 0.0;
         for c in text.chars() {
             let glyph = self.glyph(c);
-            place(pen, along);
+            move_pen(pen, along);
             if let Some(outline) = outlines.get(glyph) {
                 let size = Size::new(narrow(size));
-                // A glyph that cannot be drawn leaves a gap, as a space does.
+                // A glyph that cannot be drawn leaves a gap.
                 let _ = outline.draw(DrawSettings::unhinted(size, LocationRef::default()), pen);
             }
             along += self.advance(glyph, size);
@@ -80,9 +77,8 @@ impl Font {
     }
 
     fn advance(&self, glyph: GlyphId, size: f64) -> f64 {
-        let metrics = self
-            .0
-            .glyph_metrics(Size::new(narrow(size)), LocationRef::default());
+        let size = Size::new(narrow(size));
+        let metrics = self.0.glyph_metrics(size, LocationRef::default());
         metrics.advance_width(glyph).map_or(0.0, f64::from)
     }
 }

@@ -6,26 +6,30 @@ use ticklot::events::{LastTrade, TradeSide, Trades};
 use ticklot::venue::Venue;
 use ticklot::{BookId, BookUpdate, Books, Event, Handler, OnMessage, Ticks};
 
+use super::axis::part;
+use super::heatmap::whole;
 use super::log_observer::LogObserver;
 use super::time_weighted_grid::Grid;
 use crate::format_event::is_in_unit;
 
-/// Adds up what a book does.
+/// Fills the grid with the states and trades of a book.
 #[derive(Debug)]
 pub(crate) struct GridBuilder {
     id: BookId,
     pub(crate) grid: Grid,
-    /// How many pixels of the picture a place of trades has, across and down; and how many pixels a row has.
+    /// The size of the cells in which trades are merged into one mark, in pixels.
     mark: f64,
+    /// The height of a row, in pixels.
     row: f64,
-    /// Whether the trades themselves were reported: then the last price says nothing more.
+    /// Whether trades are reported. Then the last price of a message adds nothing.
     has_trades: bool,
     last: Option<LastTrade>,
     now: u64,
 }
 
 impl GridBuilder {
-    /// `mark` is how large a place of trades is and `row` how high a row, in pixels; a column has one.
+    /// `mark` is the size of the cells in which trades are merged, and `row` the height of a row, both in pixels. The
+    /// width of a column is one pixel.
     pub(crate) fn new(id: BookId, grid: Grid, mark: f64, row: f64) -> Self {
         Self {
             id,
@@ -43,7 +47,7 @@ impl GridBuilder {
             Some(book) => self.grid.set(book, self.now),
             None => self.grid.lose(),
         }
-        // Where trades are not reported, another last price stands for one.
+        // Without reported trades, a new last price counts as a trade.
         if !self.has_trades
             && let (Some(last), Some(new)) = (self.last, update.last_trade)
             && last != new
@@ -66,18 +70,10 @@ impl GridBuilder {
         if self.now < frame.from || self.now > frame.until {
             return;
         }
-        let place = |at: usize, size: f64| {
-            // A place on a picture: small, and above zero.
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss
-            )]
-            let place = (at as f64 * size / self.mark) as usize;
-            place
-        };
-        let at = (place(frame.column(self.now), 1.0), place(row, self.row));
-        self.grid.trades.add(at, self.now, (ticks, lots), side);
+        let column = part(frame.column(self.now) as i128, 1);
+        let row = part(row as i128, 1) * self.row;
+        let cell = (whole(column / self.mark), whole(row / self.mark));
+        self.grid.trades.add(cell, self.now, (ticks, lots), side);
     }
 }
 

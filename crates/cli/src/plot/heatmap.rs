@@ -1,80 +1,64 @@
-//! A book over time: how much rested where, the best prices, and trades.
+//! The heatmap of a book: its quantities, best prices and trades over time.
 
 use ticklot::events::TradeSide;
-use ticklot::{Lots, Scale, Ticks};
+use ticklot::{Scale, Ticks};
 
-use super::axis::{Axis, Clock, multiples, part, round, step, time_step};
+use super::axis::{Axis, Clock, multiples, part, round, time_step};
 use super::color::{ASK, BEYOND, BID, Color, GRID, INK, NOT_LIVE, PAPER, STEPS, heat};
 use super::font::Font;
-use super::plot_layout::{Key, LABEL, Label, PlotLayout, case, diamond, triangle};
+use super::plot_layout::{
+    Key, LABEL, Label, PlotLayout, case, diamond, price, price_axis, price_labels, quantity,
+    triangle,
+};
 use super::scene::{Anchor, Area, Image, Point, Scene, Shape};
 use super::time_weighted_grid::{Grid, PriceBar};
 use super::trades::Mark;
 
-/// What a heatmap's quantities are measured by: of all cells with any, this share is not above the scale's end.
+/// The quantile of all non-empty cells that is the end of the colour scale.
 const FULL: f64 = 0.98;
 
-/// Usual pixels to the right of the area.
+/// The width to the right of the area, in pixels of a picture of the default size.
 const RIGHT: f64 = 128.0;
 
-/// Trades of so many pixels across and down are one mark.
+/// The size of the cells in which trades are merged into one mark, in pixels.
 pub(crate) const MARK: f64 = 6.0;
 
-/// What the picture says besides the grid.
+/// The text of the picture.
 pub(crate) struct Labels<'a> {
     pub(crate) title: &'a str,
     /// The counts that follow the times.
     pub(crate) counts: &'a str,
     pub(crate) scale: Scale,
-    /// Usual pixels to the left of the area, by [`left`].
+    /// The width to the left of the area, as computed by [`left`].
     pub(crate) left: f64,
 }
 
-/// How many usual pixels prices of this range take beside the area.
+/// The width to the left of the area for prices of this range, in pixels of a picture of the default size.
 pub(crate) fn left(font: &Font, scale: Scale, (low, high): (Ticks, Ticks), unit: i64) -> f64 {
     let widths = [low, high].map(|it| font.width(&price(scale, it.0.into(), unit), LABEL));
     PlotLayout::left_of(widths[0].max(widths[1]))
 }
 
-/// The area that the values will have in a picture of this size, in pixels.
+/// The area of the values in a picture of this size, in pixels.
 pub(crate) fn area(size: (u32, u32), font: &Font, left: f64) -> Area {
     PlotLayout::new(size, font, ("", ""), (left, RIGHT)).area
 }
 
-/// A price, with the instrument's decimals; of more than two, those that prices have which are multiples of
-/// `unit` ticks.
-pub(crate) fn price(scale: Scale, ticks: i128, unit: i64) -> String {
-    let ticks = Ticks(i64::try_from(ticks).unwrap_or(i64::MAX));
-    let spare = usize::from(scale.price_decimals().saturating_sub(2));
-    shorter(&scale.price(ticks).to_string(), zeros(unit).min(spare))
-}
-
-/// A quantity, without zeros at its end.
-pub(crate) fn quantity(scale: Scale, lots: i128) -> String {
-    let lots = Lots(i64::try_from(lots).unwrap_or(i64::MAX));
-    shorter(&scale.quantity(lots).to_string(), usize::MAX)
-}
-
-/// The picture.
-pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, words: &Labels<'_>) -> Scene {
+/// Draws the heatmap.
+pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, labels: &Labels<'_>) -> Scene {
     let frame = grid.frame;
     let (from, until) = (seconds(frame.from), seconds(frame.until));
-    let until = if from[..10] == until[..10] {
-        &until[11..]
-    } else {
-        &until
+    let until = match from[..10] == until[..10] {
+        true => &until[11..],
+        false => &until,
     };
-    let below = format!("{from} to {until} UTC | {}", words.counts);
-    let sheet = PlotLayout::new(size, font, (words.title, &below), (words.left, RIGHT));
-    let area = sheet.area;
-    let picture = HeatmapChart {
-        prices: Axis {
-            from: 2 * i128::from(frame.low) - i128::from(frame.unit),
-            to: 2 * (i128::from(frame.low) + i128::from(frame.step) * frame.rows as i128)
-                - i128::from(frame.unit),
-            start: area.bottom(),
-            end: area.top,
-        },
+    let below = format!("{from} to {until} UTC | {}", labels.counts);
+    let layout = PlotLayout::new(size, font, (labels.title, &below), (labels.left, RIGHT));
+    let area = layout.area;
+    let low = i128::from(frame.low);
+    let high = low + i128::from(frame.step) * frame.rows as i128 - i128::from(frame.unit);
+    let chart = HeatmapChart {
+        prices: price_axis((low, high), frame.unit, (area.bottom(), area.top)),
         times: Axis {
             from: i128::from(frame.from),
             to: i128::from(frame.until),
@@ -82,22 +66,21 @@ pub(crate) fn draw(size: (u32, u32), font: &Font, grid: &Grid, words: &Labels<'_
             end: area.right(),
         },
         shade: Shade::of(grid),
-        scale: words.scale,
-        sheet,
+        scale: labels.scale,
+        layout,
         grid,
     };
-    picture.finish()
+    chart.finish()
 }
 
-/// A moment to the second.
+/// A time to the second.
 fn seconds(ns: u64) -> String {
     crate::units::utc(ns)[..19].replace('T', " ")
 }
 
 struct HeatmapChart<'a> {
-    sheet: PlotLayout<'a>,
+    layout: PlotLayout<'a>,
     grid: &'a Grid,
-    /// Of twice the ticks, since a row begins half a step of the price below its first one.
     prices: Axis,
     times: Axis,
     shade: Shade,
@@ -108,23 +91,25 @@ impl HeatmapChart<'_> {
     fn finish(mut self) -> Scene {
         let image = self.image();
         let has_beyond = image.pixels.iter().any(|it| usize::from(*it) > STEPS);
-        self.sheet.scene.layer("heat", vec![Shape::Image(image)]);
-        let (prices, times) = (self.price_labels(), self.time_labels());
-        self.sheet.left_axis(&prices, "price", GRID);
-        self.sheet.lower_axis(&times.0, &times.1, GRID);
-        let marks = self.grid.trades.marks();
+        self.layout.scene.layer("heat", vec![Shape::Image(image)]);
+        let (unit, grid) = (48.0 * self.layout.unit, self.grid);
+        let prices = price_labels(self.prices, self.scale, grid.frame.unit, unit);
+        let times = self.time_labels();
+        self.layout.left_axis(&prices, "price", GRID);
+        self.layout.lower_axis(&times.0, &times.1, GRID);
+        let marks = grid.trades.marks();
         let shapes = self.trades(&marks);
-        self.sheet.scene.layer("trades", shapes);
+        self.layout.scene.layer("trades", shapes);
         self.lines();
-        self.sheet.frame();
+        self.layout.frame();
         self.color_bar();
-        self.sheet.legend(&self.legend(&marks, has_beyond));
-        self.sheet.scene
+        self.layout.legend(&self.legend(&marks, has_beyond));
+        self.layout.scene
     }
 
-    /// The heat, each pixel a mean over the rows that it covers.
+    /// The image of the quantities. Each pixel is the mean over the rows that it covers.
     fn image(&self) -> Image {
-        let (area, frame) = (self.sheet.area, self.grid.frame);
+        let (area, frame) = (self.layout.area, self.grid.frame);
         let mut palette: Vec<Color> = (0..STEPS).map(heat).collect();
         palette.extend([NOT_LIVE, BEYOND]);
         let (width, height) = (frame.columns, whole(area.height));
@@ -134,64 +119,44 @@ impl HeatmapChart<'_> {
             let bottom = frame.rows as f64 * part((height - y - 1) as i128, height as i128);
             pixels.extend((0..width).map(|column| self.pixel(column, bottom, top)));
         }
+        let narrow = |pixels: usize| pixels.try_into().unwrap_or(0);
         Image {
-            at: (
-                whole(area.left).try_into().unwrap_or(0),
-                whole(area.top).try_into().unwrap_or(0),
-            ),
-            size: (
-                width.try_into().unwrap_or(0),
-                height.try_into().unwrap_or(0),
-            ),
+            at: (narrow(whole(area.left)), narrow(whole(area.top))),
+            size: (narrow(width), narrow(height)),
             palette,
             pixels,
         }
     }
 
-    /// The place in the palette of a column between two heights, in rows.
+    /// The palette index of a column between two heights, which are in rows.
     fn pixel(&self, column: usize, bottom: f64, top: f64) -> u8 {
-        let place = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
-        let (first, end) = (
-            whole(bottom.floor()),
-            whole(top.ceil()).min(self.grid.frame.rows),
-        );
+        let index = |step: usize| u8::try_from(step).unwrap_or(u8::MAX);
+        let first = whole(bottom.floor());
+        let end = whole(top.ceil()).min(self.grid.frame.rows);
         let reach = self.grid.reach(column);
         let is_known = reach.is_some_and(|(low, high)| first <= high && end > low);
         let mut sum = 0.0;
         for row in first..end {
             let Some(lots) = self.grid.lots(column, row) else {
-                return place(STEPS);
+                return index(STEPS);
             };
             let overlap = top.min(row as f64 + 1.0) - bottom.max(row as f64);
             sum += f64::from(lots) * overlap;
         }
-        place(if is_known {
-            self.shade.step(sum / (top - bottom))
-        } else {
-            STEPS + 1
-        })
-    }
-
-    /// The prices beside the axis.
-    fn price_labels(&self) -> Vec<Label> {
-        let axis = self.prices;
-        let step = step(
-            axis.to / 2 - axis.from / 2,
-            axis.places(48.0 * self.sheet.unit),
-        );
-        let ticks = multiples(axis.from.div_euclid(2) + 1, axis.to.div_euclid(2), step);
-        let label = |ticks| (axis.at(2 * ticks), self.price(ticks));
-        ticks.map(label).collect()
+        match is_known {
+            true => index(self.shade.step(sum / (top - bottom))),
+            false => index(STEPS + 1),
+        }
     }
 
     fn price(&self, ticks: i128) -> String {
         price(self.scale, ticks, self.grid.frame.unit)
     }
 
-    /// The times below the axis, and its caption.
+    /// The labels of the time axis, and its caption.
     fn time_labels(&self) -> (Vec<Label>, String) {
         let (axis, frame) = (self.times, self.grid.frame);
-        let step = time_step(axis.to - axis.from, axis.places(110.0 * self.sheet.unit));
+        let step = time_step(axis.to - axis.from, axis.labels(110.0 * self.layout.unit));
         let clock = Clock::new(frame.from, frame.until, step);
         let label = |at: i128| (axis.at(at), clock.label(u64::try_from(at).unwrap_or(0)));
         let labels = multiples(axis.from, axis.to, step).map(label).collect();
@@ -202,10 +167,10 @@ impl HeatmapChart<'_> {
         (labels, caption)
     }
 
-    /// Both best prices over time. Each is moved outwards by half its width, so that both are seen where they
+    /// Draws both best prices over time. Each line is moved outwards by half its width, so that both are visible if they
     /// are less than a pixel apart.
     fn lines(&mut self) {
-        let width = 1.4 * self.sheet.unit;
+        let width = 1.4 * self.layout.unit;
         let [bid, ask] = self.grid.touch();
         let lines = [
             ("bid", self.line(bid, width / 2.0), BID),
@@ -213,26 +178,25 @@ impl HeatmapChart<'_> {
         ];
         let cases = lines.iter().flat_map(|(_, pieces, _)| pieces);
         let cases = cases.map(|points| case(points.clone(), width)).collect();
-        self.sheet.scene.layer("cases", cases);
+        self.layout.scene.layer("cases", cases);
         for (name, pieces, color) in lines {
             let line = |points| Shape::Line {
                 points,
                 width,
                 color,
             };
-            self.sheet
-                .scene
-                .layer(name, pieces.into_iter().map(line).collect());
+            let shapes = pieces.into_iter().map(line).collect();
+            self.layout.scene.layer(name, shapes);
         }
     }
 
-    /// A best price over time, in as many pieces as there are gaps, so far down.
-    fn line(&self, line: &[Option<PriceBar>], down: f64) -> Vec<Vec<Point>> {
+    /// The points of a best price over time, moved down by `down` pixels, in pieces between the gaps.
+    fn line(&self, bars: &[Option<PriceBar>], down: f64) -> Vec<Vec<Point>> {
         let mut pieces = Vec::new();
         let mut points: Vec<Point> = Vec::new();
-        for (column, heatmap) in line.iter().chain([&None]).enumerate() {
-            match heatmap {
-                Some(it) => self.heatmap(&mut points, (column, down), *it),
+        for (column, bar) in bars.iter().chain([&None]).enumerate() {
+            match bar {
+                Some(bar) => self.add_bar(&mut points, (column, down), *bar),
                 None if points.is_empty() => {}
                 None => pieces.push(std::mem::take(&mut points)),
             }
@@ -240,25 +204,24 @@ impl HeatmapChart<'_> {
         pieces
     }
 
-    /// Goes on through a column: its first price, its extremes, its last.
-    fn heatmap(&self, points: &mut Vec<Point>, (column, down): (usize, f64), it: PriceBar) {
-        let x = self.sheet.area.left + column as f64 + 0.5;
+    /// Adds the points of a column: its first price, its extremes and its last price.
+    fn add_bar(&self, points: &mut Vec<Point>, (column, down): (usize, f64), bar: PriceBar) {
+        let x = self.layout.area.left + column as f64 + 0.5;
         let y = |ticks: i64| self.prices.at(2 * i128::from(ticks)) + down;
         if points.is_empty() {
-            // A book that was live for less than a column is seen, too.
-            points.push((x - 0.5, y(it.first)));
+            // Makes a book visible that was live for less than a column.
+            points.push((x - 0.5, y(bar.first)));
         }
-        let (one, other) = if it.last > it.first {
-            (it.low, it.high)
-        } else {
-            (it.high, it.low)
+        let (one, other) = match bar.last > bar.first {
+            true => (bar.low, bar.high),
+            false => (bar.high, bar.low),
         };
-        for ticks in [it.first, one, other, it.last] {
+        for ticks in [bar.first, one, other, bar.last] {
             let point = (x, y(ticks));
             if points.last() == Some(&point) {
                 continue;
             }
-            // Of a level stretch only both ends are needed.
+            // A horizontal line needs only its ends.
             if let [.., a, b] = points.as_slice()
                 && a.1 == b.1
                 && b.1 == point.1
@@ -269,103 +232,85 @@ impl HeatmapChart<'_> {
         }
     }
 
-    /// The trades, each marker as large as its quantity.
+    /// The marks of the trades. The area of a mark is proportional to its quantity.
     fn trades(&self, marks: &[Mark]) -> Vec<Shape> {
-        // The largest come first, and a few may be far larger than the others.
+        // Marks are sorted by descending quantity, and a few may be far larger than the others.
         let usual = marks.get(marks.len() / 50).map_or(0, |mark| mark.lots);
         let signs = marks.iter().flat_map(|mark| {
-            let at = (
-                self.times.at(i128::try_from(mark.time()).unwrap_or(0)),
-                self.prices.at(mark.double_ticks()),
-            );
+            let x = self.times.at(i128::try_from(mark.time()).unwrap_or(0));
+            let at = (x, self.prices.at(mark.double_ticks()));
             let size = match usual {
                 0 => 5.0,
                 usual => (7.0 * part(mark.lots, usual).sqrt()).clamp(1.2, 10.0),
             };
-            sign(mark, at, size * self.sheet.unit)
+            sign(mark, at, size * self.layout.unit)
         });
         signs.collect()
     }
 
-    /// The scale of colours, with quantities beside it.
+    /// Draws the colour scale with its quantities.
     fn color_bar(&mut self) {
-        let (area, unit) = (self.sheet.area, self.sheet.unit);
+        let (area, unit) = (self.layout.area, self.layout.unit);
         let (left, width) = (area.right() + 18.0 * unit, 14.0 * unit);
         let y = |level: f64| area.bottom() - level * area.height;
-        let mut shapes: Vec<Shape> = (0..STEPS)
-            .map(|step| {
-                let top = y(part(step as i128 + 1, STEPS as i128));
-                // To the bottom: no gap shows between two steps.
-                let height = area.bottom() - top;
-                Shape::Rect {
-                    area: Area {
-                        left,
-                        top,
-                        width,
-                        height,
-                    },
-                    color: heat(step),
-                }
-            })
-            .rev()
-            .collect();
+        let steps = (0..STEPS).rev().map(|step| {
+            let top = y(part(step as i128 + 1, STEPS as i128));
+            // Extends to the bottom, so that there is no gap between two steps.
+            let height = area.bottom() - top;
+            let area = Area {
+                left,
+                top,
+                width,
+                height,
+            };
+            let color = heat(step);
+            Shape::Rect { area, color }
+        });
+        let mut shapes: Vec<Shape> = steps.collect();
         for lots in self.shade.marks() {
             let at = y(self.shade.level(part(lots, 1)));
-            let from = (left + width, at);
-            shapes.push(Shape::stroke(
-                from,
-                (left + width + 4.0 * unit, at),
-                unit,
-                INK,
-            ));
-            let text = quantity(self.scale, lots);
-            let text = if lots == self.shade.full {
-                format!("≥ {text}")
-            } else {
-                text
-            };
+            let (from, to) = (left + width, left + width + 4.0 * unit);
+            shapes.push(Shape::stroke((from, at), (to, at), unit, INK));
+            let sign = if lots == self.shade.full { "≥ " } else { "" };
+            let text = format!("{sign}{}", quantity(self.scale, lots));
             let at = (left + width + 8.0 * unit, at + 4.5 * unit);
-            shapes.push(self.sheet.label(at, &text, Anchor::Start));
+            shapes.push(self.layout.label(at, &text, Anchor::Start));
         }
-        let caption = format!("quantity resting per {} of price", self.step());
-        let at = (
-            f64::from(self.sheet.scene.size.0) - 10.0 * unit,
-            area.top + area.height / 2.0,
-        );
-        shapes.push(self.sheet.caption(at, &caption));
-        self.sheet.scene.layer("colours", shapes);
-    }
-
-    /// How much of the price a row is.
-    fn step(&self) -> String {
-        self.price(i128::from(self.grid.frame.step))
+        let step = self.price(i128::from(self.grid.frame.step));
+        let caption = format!("quantity resting per {step} of price");
+        let x = f64::from(self.layout.scene.size.0) - 10.0 * unit;
+        let at = (x, area.top + area.height / 2.0);
+        shapes.push(self.layout.caption(at, &caption));
+        self.layout.scene.layer("colours", shapes);
     }
 
     fn legend(&self, marks: &[Mark], has_beyond: bool) -> Vec<(Key, String)> {
-        let entry = |key, text: &str| (key, text.to_owned());
-        let mut entries = vec![
-            entry(Key::Line(ASK), "best ask"),
-            entry(Key::Line(BID), "best bid"),
-        ];
         let has = |side| marks.iter().any(|mark| mark.side == side);
-        let told = marks.iter().any(|mark| mark.lots > 0);
-        let what = if told { "" } else { " (a new last price)" };
-        if has(Some(TradeSide::Buy)) {
-            entries.push((Key::Up(ASK), format!("bought{what}")));
-        }
-        if has(Some(TradeSide::Sell)) {
-            entries.push((Key::Down(BID), format!("sold{what}")));
-        }
-        if has(None) {
-            entries.push((Key::Dot(PAPER), format!("traded{what}")));
-        }
-        if self.grid.has_holes() {
-            entries.push(entry(Key::Box(NOT_LIVE), "no live book"));
-        }
-        if has_beyond {
-            entries.push(entry(Key::Box(BEYOND), "beyond its levels"));
-        }
-        entries
+        let (bought, sold) = (has(Some(TradeSide::Buy)), has(Some(TradeSide::Sell)));
+        let has_quantities = marks.iter().any(|mark| mark.lots > 0);
+        let note = if has_quantities {
+            ""
+        } else {
+            " (a new last price)"
+        };
+        let entries = [
+            (true, Key::Line(ASK), "best ask", ""),
+            (true, Key::Line(BID), "best bid", ""),
+            (bought, Key::Up(ASK), "bought", note),
+            (sold, Key::Down(BID), "sold", note),
+            (has(None), Key::Dot(PAPER), "traded", note),
+            (
+                self.grid.has_holes(),
+                Key::Box(NOT_LIVE),
+                "no live book",
+                "",
+            ),
+            (has_beyond, Key::Box(BEYOND), "beyond its levels", ""),
+        ];
+        let shown = entries.into_iter().filter(|it| it.0);
+        shown
+            .map(|(_, key, text, note)| (key, format!("{text}{note}")))
+            .collect()
     }
 }
 
@@ -377,31 +322,15 @@ fn sign(mark: &Mark, at: Point, size: f64) -> Vec<Shape> {
     }
 }
 
-/// A pixel count. Of a picture: small, and not below zero.
+/// A number of pixels, rounded down. It is limited by the size of the picture.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(crate) fn whole(pixels: f64) -> usize {
     pixels.max(0.0) as usize
 }
 
-/// How many zeros a number ends in.
-fn zeros(number: i64) -> usize {
-    let text = number.to_string();
-    text.len() - text.trim_end_matches('0').len()
-}
-
-/// A decimal without its last zeros, so many of them at most, and without a point that nothing follows.
-fn shorter(text: &str, most: usize) -> String {
-    if !text.contains('.') {
-        return text.to_owned();
-    }
-    let least = text.len().saturating_sub(most);
-    let kept = text.trim_end_matches('0').len().max(least);
-    text[..kept].trim_end_matches('.').to_owned()
-}
-
-/// How much light a quantity gets: its root, so that small ones differ visibly.
+/// Maps quantities to the steps of the colour scale, by their square root, so that small quantities differ visibly.
 struct Shade {
-    /// The lots that get all of it, and all above.
+    /// The quantity at the end of the scale.
     full: i128,
 }
 
@@ -414,18 +343,18 @@ impl Shade {
         Self { full }
     }
 
-    /// 0 to 1.
+    /// The position of a quantity on the scale, 0 to 1.
     fn level(&self, lots: f64) -> f64 {
         (lots / part(self.full, 1)).clamp(0.0, 1.0).sqrt()
     }
 
-    /// The step of the scale; what is there at all is never as dark as nothing.
+    /// The step of a quantity. Step 0 is only for a quantity of zero.
     fn step(&self, lots: f64) -> usize {
         let step = whole((self.level(lots) * (STEPS - 1) as f64).round());
         if lots > 0.0 { step.max(1) } else { 0 }
     }
 
-    /// The quantities that are written beside the scale, from its end on, each a good way below the last.
+    /// The quantities to label on the scale, in descending order and with room between them.
     fn marks(&self) -> Vec<i128> {
         let mut marks = vec![self.full];
         let mut last = 1.0;
@@ -447,7 +376,7 @@ impl Shade {
     }
 }
 
-/// The least number with two digits and zeros that is not below `number`.
+/// The smallest number of two digits followed by zeros that is at least `number`.
 fn two_digits(number: i128) -> i128 {
     let mut power = 1;
     while number / power >= 100 {
@@ -456,11 +385,11 @@ fn two_digits(number: i128) -> i128 {
     (number + power - 1) / power * power
 }
 
-/// The largest of 1, 2, 5, 10, 20, 50, ... that is not above `number`, which is above 0.
+/// The largest of 1, 2, 5, 10, 20, 50, ... that is at most `number`, which must be positive.
 fn round_down(number: i128) -> i128 {
     match round(number) {
         round if round == number => round,
-        // 1 2 5 10: a half of 2 and 10, two fifths of 5.
+        // The predecessor is half of 2 and 10, and two fifths of 5.
         above if above.to_string().starts_with('5') => above * 2 / 5,
         above => above / 2,
     }
@@ -471,46 +400,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_lose_zeros_alone() {
-        for (text, most, expected) in [
-            ("45.334000", 3, "45.334"),
-            ("45.330000", 3, "45.330"),
-            ("45.000000", 6, "45"),
-            ("2.500000", usize::MAX, "2.5"),
-            ("100", usize::MAX, "100"),
-            ("0.00", 1, "0.0"),
-        ] {
-            assert_eq!(shorter(text, most), expected);
-        }
-        assert_eq!((zeros(1), zeros(1_000), zeros(250)), (0, 3, 1));
-    }
-
-    #[test]
-    fn prices_keep_needed_decimals() {
-        let text = |decimals, ticks, unit| price(Scale::new(decimals, 0).unwrap(), ticks, unit);
-        assert_eq!(text(2, 6_180_000, 1_000), "61800.00");
-        assert_eq!(text(6, 45_334_000, 1_000), "45.334");
-        assert_eq!(text(6, 45_000_000, 1_000_000), "45.00");
-        assert_eq!(text(6, 45_000_000, 1), "45.000000");
-        assert_eq!(text(0, 45, 10), "45");
-    }
-
-    #[test]
     fn larger_quantities_are_brighter() {
         let shade = Shade { full: 1_000 };
-        assert_eq!(shade.step(0.0), 0);
-        assert_eq!(shade.step(1e-9), 1);
-        assert_eq!(shade.step(1_000.0), STEPS - 1);
-        assert_eq!(shade.step(5_000.0), STEPS - 1);
-        let steps: Vec<usize> = (0..1_000_u32)
-            .map(|lots| shade.step(f64::from(lots)))
-            .collect();
+        let steps = [0.0, 1e-9, 1_000.0, 5_000.0].map(|lots| shade.step(lots));
+        assert_eq!(steps, [0, 1, STEPS - 1, STEPS - 1]);
+        let steps = (0..1_000_u32).map(|lots| shade.step(f64::from(lots)));
         assert!(steps.is_sorted());
         assert_eq!(shade.marks(), [1_000, 500, 200, 100, 50, 20, 0]);
         assert_eq!([1, 99, 101, 1_230].map(two_digits), [1, 99, 110, 1_300]);
-        assert_eq!(
-            [1, 3, 7, 10, 19, 49, 999].map(round_down),
-            [1, 2, 5, 10, 10, 20, 500]
-        );
+        let rounded = [1, 3, 7, 10, 19, 49, 999].map(round_down);
+        assert_eq!(rounded, [1, 2, 5, 10, 10, 20, 500]);
     }
 }

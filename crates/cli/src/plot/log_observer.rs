@@ -1,23 +1,24 @@
-//! A log, read the way that `ticklot replay` reads it.
+//! Reads a log like `ticklot replay`, and selects the book to draw.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use ticklot::venue::CallOutcome;
 use ticklot::{BookId, Books};
 
 use super::PlotArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 use crate::format::{Printable, full_name};
 use crate::log_source::{self, LogErrors, LogReplay, LogWarnings};
 use crate::venues::VenueHandler;
 
 /// An observer of the books while a log is read.
 pub(crate) trait LogObserver: VenueHandler {
-    /// A line of the time `at` is about to be played: until then the books are as they are.
+    /// Called before a record of the time `at` is applied. The books have their current state until then.
     fn until(&mut self, at: u64, books: &Books) -> ControlFlow<()>;
 }
 
-/// Reads the log from its beginning, until its end or until the observer stops it.
+/// Reads the log from the beginning to the end, or until the observer stops.
 pub(crate) fn read<'a, O: LogObserver>(
     args: &'a PlotArgs,
     observer: &mut O,
@@ -37,7 +38,7 @@ pub(crate) fn read<'a, O: LogObserver>(
         if !source.is_wanted(record) {
             continue;
         }
-        // As a replay has it: a recorder's clock may be set back, and 0 is no time; time goes on all the same.
+        // As in a replay, time never goes back: the recorder's clock may be set back, and 0 means that there is no time.
         now = now.max(record.recv_ns);
         if observer.until(now, source.replay.books()).is_break() {
             break;
@@ -54,7 +55,7 @@ pub(crate) fn read<'a, O: LogObserver>(
     Ok((source, errors))
 }
 
-/// The one book of those that were `seen` that is to be drawn.
+/// The book to draw, of those in `seen`: the only one, or the one with this name.
 pub(crate) fn choose(
     books: &Books,
     seen: &[BookId],
@@ -66,27 +67,27 @@ pub(crate) fn choose(
     let found: Vec<BookId> = seen.iter().filter(wanted).copied().collect();
     match (found.as_slice(), name) {
         ([only], _) => Ok(*only),
-        ([], None) => Err(Failure::work(
-            "no book was ever live in this log: are --venue, --envelope and the decimals right?",
+        ([], None) => Err(work!(
+            "no book was ever live in this log: are --venue, --envelope and the decimals correct?"
         )),
-        ([], Some(name)) => Err(Failure::Usage(format!(
+        ([], Some(name)) => Err(usage!(
             "no live book {name} in this log; --book takes one of: {}",
             names(books, seen)
-        ))),
-        (several, _) if has_twins(books, several) => Err(Failure::Usage(format!(
-            "this log has {} books, some of one name; choose a connection with --connection: {}",
+        )),
+        (several, _) if has_twins(books, several) => Err(usage!(
+            "this log has {} books, some with the same name; choose a connection with --connection: {}",
             several.len(),
             connections(books, several)
-        ))),
-        (several, _) => Err(Failure::Usage(format!(
+        )),
+        (several, _) => Err(usage!(
             "this log has {} books; choose one with --book: {}",
             several.len(),
             names(books, several)
-        ))),
+        )),
     }
 }
 
-/// Whether some books have the same name and market: those of other connections.
+/// Whether some books have the same name and market, which happens on different connections.
 fn has_twins(books: &Books, ids: &[BookId]) -> bool {
     let mut names: Vec<String> = ids.iter().map(|id| full_name(books, *id)).collect();
     names.sort_unstable();
@@ -94,27 +95,22 @@ fn has_twins(books: &Books, ids: &[BookId]) -> bool {
 }
 
 fn connections(books: &Books, ids: &[BookId]) -> String {
-    let mut all: Vec<u32> = ids
-        .iter()
-        .filter_map(|id| Some(books.connection(*id)?.0))
-        .collect();
-    all.sort_unstable();
-    all.dedup();
+    let all = ids.iter().filter_map(|id| Some(books.connection(*id)?.0));
+    let all: BTreeSet<u32> = all.collect();
     let names: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
     names.join(", ")
 }
 
-/// How many books are named one by one.
+/// The most books or connections that an error names.
 const NAMED: usize = 20;
 
 fn names(books: &Books, ids: &[BookId]) -> String {
     let unique = |id: &BookId| {
         let name = books.name(*id);
         let same = ids.iter().filter(|other| books.name(**other) == name);
-        if same.count() > 1 {
-            full_name(books, *id)
-        } else {
-            name.to_owned()
+        match same.count() {
+            0 | 1 => name.to_owned(),
+            _ => full_name(books, *id),
         }
     };
     let shown = |id| Printable(unique(id)).to_string();

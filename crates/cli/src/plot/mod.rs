@@ -1,7 +1,7 @@
-//! `ticklot plot`: a recorded log as a picture.
+//! `ticklot plot`: draws a recorded log.
 //!
-//! The log is read twice: once to learn which prices and times there are, and once to add one book up in a
-//! grid of the picture's pixels. So memory does not grow with the log.
+//! A heatmap reads the log twice: once to find the range of prices and times, and once to sum up one book in a grid of
+//! the picture's pixels. So memory does not grow with the log.
 
 mod axis;
 mod color;
@@ -36,78 +36,67 @@ use self::range_scan::{BookRange, RangeScan};
 use self::scene::Scene;
 use self::time_weighted_grid::{Grid, GridBounds};
 use crate::csv_rows::is_same_file;
-use crate::failure::Failure;
+use crate::failure::{Failure, usage, work};
 use crate::format::{self, Printable};
-use crate::log_position::TimeSpec;
-use crate::log_position::backward;
+use crate::log_position::{TimeSpec, backward};
 use crate::log_source::{LogErrors, LogReplay};
 use crate::output::Output;
 use crate::units::{nanos, utc};
-use crate::venues::VenueArg;
-use crate::venues::VenueHandler;
+use crate::venues::{VenueArg, VenueHandler};
 
 pub(crate) fn run(args: &PlotArgs, output: &mut Output) -> Result<(), Failure> {
     let format = args.format()?;
     check(args)?;
-    let font =
-        Font::load().ok_or_else(|| Failure::work("the program's own font cannot be read"))?;
+    let font = Font::load().ok_or_else(|| work!("the embedded font cannot be read"))?;
     let (scene, errors) = match args.at {
-        Some(at) => moment(args, at, &font)?,
+        Some(at) => depth_chart(args, at, &font)?,
         None => heatmap(args, &font)?,
     };
     let file = match format {
         Format::Png => raster::png(&scene, &font)?,
         Format::Svg => svg::write(&scene)?.into_bytes(),
     };
-    write(&args.out, &file).map_err(|error| {
-        Failure::work(format_args!("cannot write {}: {error}", args.out.display()))
-    })?;
-    writeln!(output.out, "{}: {}", args.out.display(), scene.title)?;
+    let out = args.out.display();
+    write(&args.out, &file).map_err(|error| work!("cannot write {out}: {error}"))?;
+    writeln!(output.out, "{out}: {}", scene.title)?;
     errors.report(&args.source.log, output);
     Ok(())
 }
 
-/// Writes the picture, or leaves none.
+/// Writes the picture. Removes the file if this fails.
 fn write(path: &Path, picture: &[u8]) -> std::io::Result<()> {
     let written = std::fs::write(path, picture);
-    // A pipe or a device stays.
+    // Pipes and devices are not removed.
     if written.is_err() && path.is_file() {
-        // The reason of the failure is the one that matters.
+        // The error of the write is reported instead.
         let _ = std::fs::remove_file(path);
     }
     written
 }
 
-/// What can be known to be wrong before anything is read.
+/// Checks the arguments and the files before the log is read.
 fn check(args: &PlotArgs) -> Result<(), Failure> {
     if let (Some(from), Some(until)) = (args.from, args.until)
         && from.is_after(until, None)
     {
         return Err(backward());
     }
-    let log = &args.source.log;
+    let (log, out) = (&args.source.log, args.out.display());
     if is_same_file(log, &args.out) {
-        let path = args.out.display();
-        return Err(Failure::Usage(format!(
-            "--out would overwrite the log {path}"
-        )));
+        return Err(usage!("--out would overwrite the log {out}"));
     }
-    let file = std::fs::metadata(log).map_err(|error| {
-        Failure::work(format_args!(
-            "{}: cannot open the log: {error}",
-            log.display()
-        ))
-    })?;
-    if !file.is_file() {
-        let path = log.display();
-        return Err(Failure::Usage(format!(
-            "{path} is no file: write the log to one, since it is read twice"
-        )));
+    let path = log.display();
+    let file = std::fs::metadata(log);
+    let file = file.map_err(|error| work!("{path}: cannot open the log: {error}"))?;
+    match file.is_file() {
+        true => Ok(()),
+        false => Err(usage!(
+            "{path} is not a regular file, which is needed because the log is read twice"
+        )),
     }
-    Ok(())
 }
 
-/// The picture of a book over time.
+/// Draws the heatmap of a book.
 fn heatmap(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> {
     let depth = args.depth();
     let mut range_scan = RangeScan::new(args.from, args.until, depth);
@@ -123,7 +112,7 @@ fn heatmap(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> 
         Some(range) => range.ticks(scale)?,
         None => in_view(&seen),
     };
-    let size = args.size.pixels();
+    let size = args.size;
     let left = heatmap::left(font, scale, range, seen.unit());
     let area = heatmap::area(size, font, left);
     let pixels = (heatmap::whole(area.width), heatmap::whole(area.height));
@@ -139,69 +128,65 @@ fn heatmap(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> 
     grid.advance(until);
     let counts = counts(&seen, &grid);
     let title = title(&source, id);
-    let words = heatmap::Labels {
+    let labels = heatmap::Labels {
         title: &title,
         counts: &counts,
         scale,
         left,
     };
-    Ok((heatmap::draw(size, font, &grid, &words), errors))
+    Ok((heatmap::draw(size, font, &grid, &labels), errors))
 }
 
-/// The range of times to draw, if the log has any of it.
+/// The range of times to draw. Fails if the log has no times in it.
 fn span(range_scan: &RangeScan) -> Result<(u64, u64), Failure> {
-    let Some(((first, last), (from, until))) = range_scan.times.zip(range_scan.span()) else {
-        return Err(Failure::work(
-            "this log has no times (recv_ns): nothing can be drawn over time; `ticklot replay` needs none",
+    let Some((times, span)) = range_scan.times.zip(range_scan.span()) else {
+        return Err(work!(
+            "this log has no times (recv_ns), which a heatmap needs; `ticklot replay` needs none"
         ));
     };
-    // The log was read no further then, so that more is not known of it.
+    let ((first, last), (from, until)) = (times, span);
+    let [first_utc, last_utc, from_utc, until_utc] = [first, last, from, until].map(utc);
+    // In this case the rest of the log was not read, so its end is unknown.
     if until < first {
-        return Err(Failure::Usage(format!(
-            "nothing is to be seen: the log begins at {}, and --until is before it",
-            utc(first)
-        )));
+        return Err(usage!(
+            "empty time range: the log begins at {first_utc}, and --until is before it"
+        ));
     }
     if first == last && until <= last {
-        return Err(Failure::Work(format!(
-            "the log is of one moment, {}: --at 0s draws it",
-            utc(first)
-        )));
+        return Err(work!(
+            "all records of the log have the time {first_utc}: --at 0s draws it"
+        ));
     }
     if from >= until {
-        return Err(Failure::Usage(format!(
-            "nothing is between {} and {}: --from comes before --until, and before the end of the log",
-            utc(from),
-            utc(until)
-        )));
+        return Err(usage!(
+            "empty time range from {from_utc} to {until_utc}: --from must be before --until and the end of the log"
+        ));
     }
     if from > last {
-        return Err(Failure::Usage(format!(
-            "nothing is to be seen: the log is from {} to {}, which --from leaves out",
-            utc(first),
-            utc(last)
-        )));
+        return Err(usage!(
+            "empty time range: the log is from {first_utc} to {last_utc}, and --from is after it"
+        ));
     }
-    Ok((from, until))
+    Ok(span)
 }
 
-/// The best prices that there were, and beyond them as far as most levels are; but no further than lets the
-/// best prices be seen to move.
+/// The default range of prices: the best prices of the log, extended so that most levels are in view, but not so far that
+/// the moves of the best prices become invisible.
 fn in_view(seen: &BookRange) -> (Ticks, Ticks) {
     let moved = seen.high.0.saturating_sub(seen.low.0);
-    let most = moved
-        .saturating_add(moved / 2)
-        .max(seen.unit().saturating_mul(10));
-    beyond(seen, seen.reach().min(most))
+    let ten = seen.unit().saturating_mul(10);
+    let most = moved.saturating_add(moved / 2).max(ten);
+    extended(seen, seen.reach().min(most))
 }
 
-fn beyond(seen: &BookRange, reach: i64) -> (Ticks, Ticks) {
-    let (low, high) = (seen.low, seen.high);
+/// The range of the best prices, extended by `reach` ticks, but at least by two price units.
+fn extended(seen: &BookRange, reach: i64) -> (Ticks, Ticks) {
     let reach = reach.max(seen.unit().saturating_mul(2));
-    (
-        Ticks(low.0.saturating_sub(reach)),
-        Ticks(high.0.saturating_add(reach)),
-    )
+    let (low, high) = (
+        seen.low.0.saturating_sub(reach),
+        seen.high.0.saturating_add(reach),
+    );
+    (Ticks(low), Ticks(high))
 }
 
 fn scale_of(books: &Books, id: BookId) -> Scale {
@@ -224,12 +209,12 @@ fn counts(seen: &BookRange, grid: &Grid) -> String {
     text
 }
 
-/// A count with commas between thousands.
+/// A count with thousands separators.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -237,14 +222,14 @@ fn grouped(count: u64) -> String {
     text
 }
 
-/// Reads as far as a moment.
+/// Stops reading after a time.
 struct TimeObserver {
     at: TimeSpec,
     first: Option<u64>,
 }
 
 impl TimeObserver {
-    /// The moment, in nanoseconds since 1970.
+    /// The time in nanoseconds since 1970, once the log's first time is known.
     fn resolved(&self) -> Option<u64> {
         self.first.map(|first| self.at.of(first))
     }
@@ -256,7 +241,7 @@ impl LogObserver for TimeObserver {
             self.first.get_or_insert(at);
         }
         match self.resolved() {
-            Some(moment) if at > moment => ControlFlow::Break(()),
+            Some(end) if at > end => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -270,15 +255,13 @@ impl Handler for TimeObserver {
 
 impl<V: Venue> OnMessage<V> for TimeObserver {}
 
-/// The picture of a book at a moment.
-fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogErrors), Failure> {
+/// Draws the depth chart of a book at a time.
+fn depth_chart(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogErrors), Failure> {
     let mut until = TimeObserver { at, first: None };
     let (source, errors) = read(args, &mut until)?;
     let books = source.replay.books();
     let now = until.resolved().ok_or_else(|| {
-        Failure::work(
-            "this log has no times (recv_ns): no moment can be found; `ticklot replay` needs none",
-        )
+        work!("this log has no times (recv_ns), which --at needs; `ticklot replay` needs none")
     })?;
     let fresh = |id: &BookId| {
         let book = books.live(*id)?;
@@ -286,35 +269,32 @@ fn moment(args: &PlotArgs, at: TimeSpec, font: &Font) -> Result<(Scene, LogError
     };
     let live: Vec<BookId> = books.ids().filter(|id| fresh(id).is_some()).collect();
     if live.is_empty() {
-        return Err(Failure::work(format_args!(
-            "no book is live at {}: name another --at, or a longer --stale-after",
+        return Err(work!(
+            "no book is live at {}: try another --at, or a longer --stale-after",
             utc(now)
-        )));
+        ));
     }
     let id = choose(books, &live, args.name.as_deref())?;
-    let nothing = || Failure::work("the book is empty at this moment: name another --at");
-    let book = fresh(&id).ok_or_else(nothing)?;
-    let seen = BookRange::new(book, args.depth()).ok_or_else(nothing)?;
+    let empty = || work!("the book is empty at this time: try another --at");
+    let book = fresh(&id).ok_or_else(empty)?;
+    let seen = BookRange::new(book, args.depth()).ok_or_else(empty)?;
     let range = match &args.price_range {
         Some(range) => range.ticks(book.scale())?,
-        None => beyond(&seen, widest(book, args.depth())),
+        None => extended(&seen, widest(book, args.depth())),
     };
-    let title = format!(
-        "{}: depth at {} UTC",
-        title(&source, id),
-        utc(now)[..23].replace('T', " ")
-    );
-    let cut = depth::DepthChart {
+    let (title, time) = (title(&source, id), utc(now)[..23].replace('T', " "));
+    let title = format!("{title}: depth at {time} UTC");
+    let chart = depth::DepthChart {
         title: &title,
         book,
         depth: args.depth(),
         range,
         unit: seen.unit(),
     };
-    Ok((depth::draw(args.size.pixels(), font, &cut), errors))
+    Ok((depth::draw(args.size, font, &chart), errors))
 }
 
-/// How far most levels of the side that goes further are from its best one, in ticks.
+/// The larger of the two sides' [`range_scan::reach`], in ticks.
 fn widest(book: BookRef<'_>, depth: usize) -> i64 {
     let reach = |side| range_scan::reach(book, side, depth);
     i64::try_from(reach(Side::Bid).max(reach(Side::Ask))).unwrap_or(i64::MAX)

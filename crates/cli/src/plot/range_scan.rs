@@ -1,4 +1,4 @@
-//! The first pass over a log: finds its books, times and prices.
+//! The first pass over a log: finds its live books, times and prices.
 
 use std::ops::ControlFlow;
 
@@ -8,35 +8,37 @@ use ticklot::{BookId, BookRef, Books, Event, Handler, OnMessage, Side, Ticks};
 use super::log_observer::LogObserver;
 use crate::log_position::TimeSpec;
 
-/// Of a side's levels, how many of a hundred are to be in view: the outermost may be far out.
+/// The percentage of a side's levels that should be in view, because the outermost may be far out.
 const IN_VIEW: usize = 90;
 
-/// What a log has, between two moments.
-#[derive(Debug)]
+/// The live books of a log between two times.
+#[derive(Debug, Default)]
 pub(crate) struct RangeScan {
     from: Option<TimeSpec>,
     until: Option<TimeSpec>,
     depth: usize,
     /// The first and the last time of the log, in nanoseconds since 1970.
     pub(crate) times: Option<(u64, u64)>,
-    /// Whether `from` has come.
+    /// Whether `from` is reached.
     begun: bool,
-    /// By book.
+    /// By book id.
     seen: Vec<Option<BookRange>>,
 }
 
-/// What a live book was.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The prices of a live book.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct BookRange {
-    /// The lowest bid and the highest ask.
+    /// The lowest best price.
     pub(crate) low: Ticks,
+    /// The highest best price.
     pub(crate) high: Ticks,
-    /// What all prices are multiples of, in ticks; 0 when all are 0.
+    /// The greatest common divisor of all prices, in ticks; 0 if all are 0.
     pub(crate) unit: u64,
-    /// Snapshots.
+    /// The number of order-book messages.
     pub(crate) count: u64,
-    /// How far from the best price most levels are: a sum over sides, and how many.
+    /// The sum of [`reach`] over sides.
     reach: i128,
+    /// The number of these sides.
     sides: i128,
 }
 
@@ -46,9 +48,7 @@ impl RangeScan {
             from,
             until,
             depth,
-            times: None,
-            begun: false,
-            seen: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -58,7 +58,7 @@ impl RangeScan {
         ids.filter_map(|(id, seen)| seen.map(|_| id)).collect()
     }
 
-    /// What a book was; none when it was never live.
+    /// The prices of a book; none if it was never live.
     pub(crate) fn seen(&self, id: BookId) -> Option<BookRange> {
         self.seen.get(id.0 as usize).copied().flatten()
     }
@@ -73,11 +73,11 @@ impl RangeScan {
 
     fn note(&mut self, id: BookId, books: &Books) {
         let Some(book) = books.live(id) else { return };
-        let place = id.0 as usize;
-        if self.seen.len() <= place {
-            self.seen.resize(place + 1, None);
+        let index = id.0 as usize;
+        if self.seen.len() <= index {
+            self.seen.resize(index + 1, None);
         }
-        let seen = &mut self.seen[place];
+        let seen = &mut self.seen[index];
         match seen {
             Some(seen) => seen.add(book, self.depth),
             None => *seen = BookRange::new(book, self.depth),
@@ -92,10 +92,7 @@ impl BookRange {
         let mut seen = Self {
             low: any.ticks,
             high: any.ticks,
-            unit: 0,
-            count: 0,
-            reach: 0,
-            sides: 0,
+            ..Self::default()
         };
         seen.add(book, depth);
         Some(seen)
@@ -117,18 +114,18 @@ impl BookRange {
         }
     }
 
-    /// How far beyond the best prices most levels are, on average.
+    /// The average distance of most levels from the best price, in ticks: see [`reach`].
     pub(crate) fn reach(&self) -> i64 {
         i64::try_from(self.reach / self.sides.max(1)).unwrap_or(i64::MAX)
     }
 
-    /// What all prices are multiples of, in ticks: at least one.
+    /// The greatest common divisor of all prices, in ticks, at least one.
     pub(crate) fn unit(&self) -> i64 {
         i64::try_from(self.unit.max(1)).unwrap_or(1)
     }
 }
 
-/// How far most of the best `depth` levels of a side are from the best one, in ticks.
+/// The distance within which 90 % of the best `depth` levels of a side are from its best level, in ticks.
 pub(crate) fn reach(book: BookRef<'_>, side: Side, depth: usize) -> u64 {
     let count = book.depth_levels(side).min(depth);
     let far = book.levels(side).nth(count * IN_VIEW / 100);
@@ -157,7 +154,7 @@ impl LogObserver for RangeScan {
         }
         if at >= from && !self.begun {
             self.begun = true;
-            // Earlier books are still there.
+            // Books of earlier messages are still live.
             books.ids().for_each(|id| self.note(id, books));
         }
         ControlFlow::Continue(())
@@ -183,9 +180,7 @@ mod tests {
 
     #[test]
     fn the_greatest_common_divisor() {
-        assert_eq!(common(0, 12), 12);
-        assert_eq!(common(12, 18), 6);
-        assert_eq!(common(12, 0), 12);
-        assert_eq!(common(7, 9), 1);
+        let divisors = [(0, 12), (12, 18), (12, 0), (7, 9)].map(|(a, b)| common(a, b));
+        assert_eq!(divisors, [12, 6, 12, 1]);
     }
 }

@@ -1,4 +1,4 @@
-//! A scene as pixels, and pixels as PNG.
+//! Rasterizes scenes and encodes images as PNG.
 
 use skrifa::outline::OutlinePen;
 use tiny_skia::{
@@ -21,7 +21,7 @@ pub(crate) fn png(scene: &Scene, font: &Font) -> Result<Vec<u8>, Failure> {
     encode(scene.size, png::ColorType::Rgb, &[], &rgb).map_err(cannot)
 }
 
-/// An image as a PNG file of its own.
+/// An image as a PNG file with a palette.
 pub(crate) fn indexed(image: &Image) -> Result<Vec<u8>, png::EncodingError> {
     let palette: Vec<u8> = image
         .palette
@@ -44,7 +44,7 @@ fn encode(
     encoder.set_compression(png::Compression::High);
     if !palette.is_empty() {
         encoder.set_palette(palette);
-        // Neighbours in a palette are no neighbours in colour: what a filter does to them is worse.
+        // Adjacent palette indices are not similar in colour, so filters would make the file larger.
         encoder.set_filter(png::Filter::NoFilter);
     }
     let mut writer = encoder.write_header()?;
@@ -57,7 +57,7 @@ fn cannot(error: impl std::fmt::Display) -> Failure {
     Failure::work(format_args!("cannot encode the picture: {error}"))
 }
 
-/// Paints a scene.
+/// Rasterizes a scene.
 pub(crate) fn paint(scene: &Scene, font: &Font) -> Result<Pixmap, Failure> {
     let (width, height) = scene.size;
     let mut pixmap = Pixmap::new(width, height).ok_or_else(|| cannot("it has no size"))?;
@@ -109,8 +109,8 @@ fn rect(area: &Area) -> Option<Rect> {
 
 fn path(points: &[Point], closed: bool) -> Option<Path> {
     let mut builder = PathBuilder::new();
-    for (place, (x, y)) in points.iter().enumerate() {
-        match place {
+    for (index, (x, y)) in points.iter().enumerate() {
+        match index {
             0 => builder.move_to(narrow(*x), narrow(*y)),
             _ => builder.line_to(narrow(*x), narrow(*y)),
         }
@@ -159,37 +159,36 @@ fn paint_text(pixmap: &mut Pixmap, text: &Text, font: &Font) {
     }
 }
 
-/// Pixels go over one to one; what would be outside is left out.
+/// Copies the pixels of an image. Pixels outside of the picture are dropped.
 fn paint_image(pixmap: &mut Pixmap, image: &Image) {
     let (width, height) = (pixmap.width(), pixmap.height());
-    let place = |x: u32, y: u32| {
-        (x < width && y < height).then_some(y as usize * width as usize + x as usize)
-    };
-    let (across, down) = image.size;
-    for y in 0..down {
-        for x in 0..across {
-            let color = image.color(y as usize * across as usize + x as usize);
-            let to = place(image.at.0 + x, image.at.1 + y);
-            if let (Some(Color([red, green, blue, _])), Some(to)) = (color, to)
+    let (left, top) = image.at;
+    let (columns, rows) = image.size;
+    for y in 0..rows.min(height.saturating_sub(top)) {
+        for x in 0..columns.min(width.saturating_sub(left)) {
+            let color = image.color(y as usize * columns as usize + x as usize);
+            if let Some(Color([red, green, blue, _])) = color
                 && let Some(pixel) = PremultipliedColorU8::from_rgba(red, green, blue, 255)
             {
+                let to = (top + y) as usize * width as usize + (left + x) as usize;
                 pixmap.pixels_mut()[to] = pixel;
             }
         }
     }
 }
 
-/// Makes a path of glyphs, where the text is.
+/// Converts the outlines of glyphs to a path.
 struct Pen {
     builder: PathBuilder,
+    /// The position of the text.
     at: Point,
-    /// Where the glyph begins, along the text from its place.
+    /// The offset of the glyph along the text.
     along: f64,
     upwards: bool,
 }
 
 impl Pen {
-    /// A glyph's point, on the picture.
+    /// The point of the picture for a point of the glyph.
     fn on(&self, x: f32, y: f32) -> (f32, f32) {
         let (along, up) = (self.along + f64::from(x), f64::from(y));
         let (x, y) = if self.upwards {

@@ -1,27 +1,27 @@
-//! A picture as a list of shapes, to be written as SVG or painted as PNG.
+//! A picture as a list of shapes, which is written as SVG or rasterized as PNG.
 
 use super::color::Color;
 
-/// A place, in pixels from the upper left corner.
+/// A point in pixels from the upper left corner.
 pub(crate) type Point = (f64, f64);
 
-/// Pixels for those who count them in half the bits: no picture is so large that it matters.
+/// A pixel coordinate in single precision, which is sufficient for the largest picture.
 #[allow(clippy::cast_possible_truncation)]
 pub(crate) fn narrow(pixels: f64) -> f32 {
     pixels as f32
 }
 
-/// Everything that is in a picture, in the order in which it is painted.
+/// The shapes of a picture in drawing order.
 #[derive(Debug)]
 pub(crate) struct Scene {
-    /// Pixels across and down.
+    /// The width and the height in pixels.
     pub(crate) size: (u32, u32),
-    /// What it shows, for those who do not see it.
+    /// A description of the picture for screen readers.
     pub(crate) title: String,
     pub(crate) layers: Vec<Layer>,
 }
 
-/// Shapes that belong together.
+/// A group of shapes.
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) name: &'static str,
@@ -42,7 +42,7 @@ pub(crate) enum Shape {
     Polygon { points: Vec<Point>, color: Color },
     /// A line of text.
     Text(Text),
-    /// A picture in the picture.
+    /// A raster image.
     Image(Image),
 }
 
@@ -67,18 +67,18 @@ impl Area {
 
 #[derive(Debug)]
 pub(crate) struct Text {
-    /// On the baseline, where `anchor` says.
+    /// The point of the baseline that `anchor` selects.
     pub(crate) at: Point,
     pub(crate) text: String,
     /// The font's size, in pixels.
     pub(crate) size: f64,
     pub(crate) anchor: Anchor,
-    /// Written upwards.
+    /// Whether the text is rotated to run upwards.
     pub(crate) upwards: bool,
     pub(crate) color: Color,
 }
 
-/// Which point of a text its place is.
+/// The point of a text that its position refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -86,21 +86,21 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// A picture of few colours, one pixel of it for one of the scene.
+/// A raster image with a palette, in pixels of the scene.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// Where its upper left corner is.
+    /// The position of the upper left corner.
     pub(crate) at: (u32, u32),
     pub(crate) size: (u32, u32),
     pub(crate) palette: Vec<Color>,
-    /// The place of each pixel's colour in the palette, row by row.
+    /// The palette index of each pixel, row by row.
     pub(crate) pixels: Vec<u8>,
 }
 
 impl Image {
-    /// The colour of the pixel at `place`.
-    pub(crate) fn color(&self, place: usize) -> Option<Color> {
-        let index = self.pixels.get(place)?;
+    /// The colour of the pixel with this index.
+    pub(crate) fn color(&self, pixel: usize) -> Option<Color> {
+        let index = self.pixels.get(pixel)?;
         self.palette.get(usize::from(*index)).copied()
     }
 }
@@ -114,7 +114,7 @@ impl Scene {
         }
     }
 
-    /// Adds shapes on top.
+    /// Adds a layer on top.
     pub(crate) fn layer(&mut self, name: &'static str, shapes: Vec<Shape>) {
         self.layers.push(Layer { name, shapes });
     }

@@ -1,4 +1,4 @@
-//! A scene as SVG (W3C, "Scalable Vector Graphics (SVG) 1.1", 2011; `@font-face` as CSS has it).
+//! Writes scenes as SVG (W3C, "Scalable Vector Graphics (SVG) 1.1", 2011; `@font-face` as in CSS).
 
 use std::fmt::{self, Write};
 
@@ -106,7 +106,7 @@ fn write_image(out: &mut String, image: &Image) -> fmt::Result {
     )
 }
 
-/// Pixels, to a hundredth.
+/// Displays pixels with at most two decimals.
 struct Px(f64);
 
 impl fmt::Display for Px {
@@ -120,15 +120,15 @@ struct Points<'a>(&'a [Point]);
 
 impl fmt::Display for Points<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (x, y)) in self.0.iter().enumerate() {
-            let gap = if place > 0 { " " } else { "" };
+        for (index, (x, y)) in self.0.iter().enumerate() {
+            let gap = if index > 0 { " " } else { "" };
             write!(f, "{gap}{},{}", Px(*x), Px(*y))?;
         }
         Ok(())
     }
 }
 
-/// An attribute with a colour, and one with how opaque it is, if it is not wholly.
+/// Displays the attribute of a colour, and of its opacity unless it is opaque.
 struct Paint(&'static str, Color);
 
 impl fmt::Display for Paint {
@@ -142,7 +142,7 @@ impl fmt::Display for Paint {
     }
 }
 
-/// Text as XML has it. Control characters, which XML forbids, were taken out before.
+/// Displays text with XML escapes. Control characters, which XML forbids, are escaped earlier.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,30 +1,31 @@
-//! The quantities of a book over time, weighted by time in a grid of pixels: the memory is that of the picture,
-//! however long the log.
+//! The time-weighted quantities of a book in a grid of pixels. The memory depends on the size of the picture, not of the
+//! log.
 
 use ticklot::{BookRef, Ticks};
 
-use super::axis::round;
+use super::axis::{part, round};
+use super::heatmap::whole;
 use super::trades::Trades;
 
-/// What part of time and price a grid covers.
+/// The range of times and prices that a grid covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GridBounds {
-    /// Nanoseconds since 1970.
+    /// The start in nanoseconds since 1970.
     pub(crate) from: u64,
-    /// After `from`.
+    /// The end, which is after `from`.
     pub(crate) until: u64,
     /// The lowest price of the lowest row, in ticks.
     pub(crate) low: i64,
-    /// How many ticks a row covers.
+    /// The ticks per row.
     pub(crate) step: i64,
-    /// What all prices are multiples of, in ticks.
+    /// The common divisor of all prices, in ticks.
     pub(crate) unit: i64,
     pub(crate) columns: usize,
     pub(crate) rows: usize,
 }
 
 impl GridBounds {
-    /// Rows of a round number of steps of the price, at most `height` of them, over `low..=high` at least.
+    /// Bounds of at least `low..=high`, with at most `height` rows of a round number of price units.
     pub(crate) fn new(
         (from, until): (u64, u64),
         (low, high): (Ticks, Ticks),
@@ -32,7 +33,7 @@ impl GridBounds {
         (columns, height): (usize, usize),
     ) -> Self {
         let (low, high) = (i128::from(low.0), i128::from(high.0));
-        // Of prices on both sides of 0 there are two rows at least, however high.
+        // Prices on both sides of 0 need at least two rows.
         let (unit, height) = (i128::from(unit.max(1)), height.max(2) as i128);
         let rows_of = |step: i128| (high.div_euclid(step) - low.div_euclid(step) + 1).max(1);
         let mut step = unit * round((high - low) / (unit * height));
@@ -51,14 +52,19 @@ impl GridBounds {
         }
     }
 
-    /// The row of a price; none outside.
+    /// The row of a price; none outside of the bounds.
     pub(crate) fn row(&self, ticks: Ticks) -> Option<usize> {
-        let above = i128::from(ticks.0) - i128::from(self.low);
-        let row = usize::try_from(above.div_euclid(i128::from(self.step))).ok()?;
+        let row = usize::try_from(self.row_number(ticks.0)).ok()?;
         Some(row).filter(|row| *row < self.rows)
     }
 
-    /// The column of a time; the last one from the end on.
+    /// The number of a price's row, which may be outside of the bounds.
+    fn row_number(&self, ticks: i64) -> i128 {
+        let above = i128::from(ticks) - i128::from(self.low);
+        above.div_euclid(i128::from(self.step))
+    }
+
+    /// The column of a time; the last column for later times.
     pub(crate) fn column(&self, at: u64) -> usize {
         let (since, span) = (at.saturating_sub(self.from), self.until - self.from);
         let column = u128::from(since) * self.columns as u128 / u128::from(span);
@@ -67,16 +73,27 @@ impl GridBounds {
             .min(self.columns - 1)
     }
 
-    /// Where a column ends: the first time that is not of it.
+    /// The end of a column: the first time after it.
     fn end(&self, column: usize) -> u64 {
+        self.start(column + 1)
+    }
+
+    /// The first time of a column.
+    fn start(&self, column: usize) -> u64 {
         let span = u128::from(self.until - self.from);
-        let since = (span * (column as u128 + 1)).div_ceil(self.columns as u128);
-        self.from
-            .saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+        let since = (span * column as u128).div_ceil(self.columns as u128);
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        self.from.saturating_add(since)
+    }
+
+    /// A time in a column as a fraction of the column's width.
+    fn fraction(&self, column: usize, time: u64) -> f32 {
+        let width = self.end(column).saturating_sub(self.start(column));
+        ratio(time, width)
     }
 }
 
-/// What a line did in a column.
+/// The prices of a line in a column: an OHLC bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PriceBar {
     pub(crate) first: i64,
@@ -102,36 +119,37 @@ impl PriceBar {
     }
 }
 
-/// The grid, and the book as it is while it is being read.
+/// The grid, and the current state of the book while the log is read.
 #[derive(Debug)]
 pub(crate) struct Grid {
     pub(crate) frame: GridBounds,
-    /// Lots times the part of the column's time, column by column, from the lowest row up.
+    /// Lots times the fraction of the column's time, column by column, from the lowest row up.
     heat: Vec<f32>,
-    /// For how long the book was live, in nanoseconds.
+    /// The time that the book was live in each column, in nanoseconds.
     live: Vec<u64>,
-    /// The best bid and the best ask.
+    /// The best bid and the best ask in each column.
     touch: [Vec<Option<PriceBar>>; 2],
-    /// From the outermost bid to the outermost ask, in ticks.
+    /// The range from the outermost bid to the outermost ask in each column, in ticks.
     reach: Vec<Option<PriceBar>>,
     pub(crate) trades: Trades,
-    /// How many levels a side count.
+    /// The number of levels per side to draw.
     depth: usize,
-    /// How long a book is believed.
+    /// The time without a message after which the book is stale.
     stale_after_ns: u64,
     now: u64,
     book: VisibleBook,
 }
 
-/// What a live book shows within the frame.
+/// The part of a book that is within the bounds.
 #[derive(Debug, Default)]
 struct VisibleBook {
     is_live: bool,
-    /// When it is no longer to be believed.
+    /// When the book becomes stale.
     until: u64,
+    /// Rows with their lots.
     rows: Vec<(usize, f32)>,
     best: [Option<i64>; 2],
-    /// The lowest and the highest price that a level has.
+    /// The lowest and the highest price of a level.
     ends: Option<(i64, i64)>,
 }
 
@@ -151,7 +169,7 @@ impl Grid {
         }
     }
 
-    /// The book was as it is until `at`.
+    /// Adds the current state of the book up to `at`.
     pub(crate) fn advance(&mut self, at: u64) {
         let at = at.min(self.frame.until);
         let until = self.book.until.min(at);
@@ -165,16 +183,10 @@ impl Grid {
     }
 
     fn add(&mut self, column: usize, time: u64) {
-        let begin = if column == 0 {
-            self.frame.from
-        } else {
-            self.frame.end(column - 1)
-        };
-        let whole = self.frame.end(column).saturating_sub(begin);
-        let part = ratio(time, whole);
+        let fraction = self.frame.fraction(column, time);
         let start = column * self.frame.rows;
         for (row, lots) in &self.book.rows {
-            self.heat[start + row] += lots * part;
+            self.heat[start + row] += lots * fraction;
         }
         self.live[column] += time;
         self.touch_at(column);
@@ -193,102 +205,77 @@ impl Grid {
         }
     }
 
-    /// The book cannot be believed from now on.
+    /// Marks the book as not live from now on.
     pub(crate) fn lose(&mut self) {
         self.book.is_live = false;
     }
 
-    /// The book is this from `at` on.
+    /// Sets the state of the book from `at` on.
     pub(crate) fn set(&mut self, book: BookRef<'_>, at: u64) {
         let frame = self.frame;
         let (bids, asks) = (book.bids(), book.asks());
         let all = bids.take(self.depth).chain(asks.take(self.depth));
+        let rows = all
+            .clone()
+            .filter_map(|it| Some((frame.row(it.ticks)?, amount(it.lots.0))));
         self.book.rows.clear();
-        self.book.rows.extend(
-            all.clone()
-                .filter_map(|it| Some((frame.row(it.ticks)?, amount(it.lots.0)))),
-        );
+        self.book.rows.extend(rows);
         let prices = || all.clone().map(|it| it.ticks.0);
         self.book.ends = prices().min().zip(prices().max());
         self.book.best = [book.best_bid(), book.best_ask()].map(|best| Some(best?.ticks.0));
         self.book.is_live = true;
         self.book.until = at.saturating_add(self.stale_after_ns);
-        // What lasts no time at all has been, too.
+        // A state that lasts no time counts for the lines, too.
         if (frame.from..=frame.until).contains(&at) {
             self.touch_at(frame.column(at));
         }
     }
 
-    /// The lots that rested in a row of a column, on average while the book was live; none when it was not.
+    /// The average lots in a row of a column while the book was live; none if it never was.
     pub(crate) fn lots(&self, column: usize, row: usize) -> Option<f32> {
-        let part = self.live_part(column)?;
-        Some(self.heat[column * self.frame.rows + row] / part)
-    }
-
-    /// The part of a column in which the book was live; none when it was not at all.
-    fn live_part(&self, column: usize) -> Option<f32> {
-        let begin = if column == 0 {
-            self.frame.from
-        } else {
-            self.frame.end(column - 1)
-        };
         let live = self.live[column];
-        (live > 0).then(|| ratio(live, self.frame.end(column).saturating_sub(begin)))
+        let heat = self.heat[column * self.frame.rows + row];
+        (live > 0).then(|| heat / self.frame.fraction(column, live))
     }
 
-    /// The line of the best bid, and of the best ask.
+    /// The lines of the best bid and the best ask.
     pub(crate) fn touch(&self) -> [&[Option<PriceBar>]; 2] {
         [&self.touch[0], &self.touch[1]]
     }
 
-    /// The rows of a column that the book's levels reach over; none where they are all out of view.
+    /// The first and the last row between the outermost levels in a column; none if they are out of view.
     pub(crate) fn reach(&self, column: usize) -> Option<(usize, usize)> {
         let reach = self.reach[column]?;
-        let row = |ticks: i64| {
-            let above = i128::from(ticks) - i128::from(self.frame.low);
-            above.div_euclid(i128::from(self.frame.step))
-        };
-        let last = self.frame.rows as i128 - 1;
-        let (low, high) = (row(reach.low).max(0), row(reach.high).min(last));
-        Some((usize::try_from(low).ok()?, usize::try_from(high).ok()?))
-            .filter(|(low, high)| low <= high)
+        let [low, high] = [reach.low, reach.high].map(|ticks| self.frame.row_number(ticks));
+        let (low, high) = (low.max(0), high.min(self.frame.rows as i128 - 1));
+        let rows = (usize::try_from(low).ok()?, usize::try_from(high).ok()?);
+        Some(rows).filter(|(low, high)| low <= high)
     }
 
-    /// Whether there are columns without a live book.
+    /// Whether some column has no live book.
     pub(crate) fn has_holes(&self) -> bool {
         self.live.contains(&0)
     }
 
-    /// The quantity, in lots, that a share of all cells with any are at most at; none when all are empty.
-    pub(crate) fn quantile(&self, share: f64) -> Option<f32> {
+    /// A quantile (0 to 1) of the lots of all non-empty cells; none if all are empty.
+    pub(crate) fn quantile(&self, quantile: f64) -> Option<f32> {
         let cells = (0..self.frame.columns)
             .flat_map(|column| (0..self.frame.rows).map(move |row| (column, row)));
         let lots = cells.filter_map(|(column, row)| self.lots(column, row));
         let mut lots: Vec<f32> = lots.filter(|lots| *lots > 0.0).collect();
         let last = lots.len().checked_sub(1)?;
-        // A share of a picture's cells: exact, and in range.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss
-        )]
-        let place = (last as f64 * share) as usize;
-        Some(
-            *lots
-                .select_nth_unstable_by(place.min(last), f32::total_cmp)
-                .1,
-        )
+        let index = whole(part(last as i128, 1) * quantile).min(last);
+        Some(*lots.select_nth_unstable_by(index, f32::total_cmp).1)
     }
 }
 
-/// For drawing: a float is fine.
+/// For drawing only, so a float is precise enough.
 #[allow(clippy::cast_precision_loss)]
 fn ratio(part: u64, whole: u64) -> f32 {
     part as f32 / whole.max(1) as f32
 }
 
-/// As above.
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss)] // as above
 fn amount(lots: i64) -> f32 {
     lots as f32
 }
@@ -326,7 +313,7 @@ mod tests {
         assert_eq!(rows(90, 109, 1, 19), (90, 2, 10));
         assert_eq!(rows(-7, 7, 1, 15), (-7, 1, 15));
         assert_eq!(rows(45_000, 46_000, 1_000, 500), (45_000, 1_000, 2));
-        // Never more rows than pixels, and never out of what a number holds.
+        // Never more rows than pixels, and no overflow.
         for height in [2, 7, 500] {
             for (low, high) in [(0, 1_000_003), (i64::MIN, i64::MAX), (5, 5)] {
                 let frame = GridBounds::new((0, 1), (Ticks(low), Ticks(high)), 1, (1, height));
@@ -338,10 +325,8 @@ mod tests {
     #[test]
     fn columns_share_the_time() {
         let frame = frame();
-        assert_eq!(
-            [100, 109, 110, 199, 200, 999].map(|at| frame.column(at)),
-            [0, 0, 1, 9, 9, 9]
-        );
+        let columns = [100, 109, 110, 199, 200, 999].map(|at| frame.column(at));
+        assert_eq!(columns, [0, 0, 1, 9, 9, 9]);
         assert_eq!((frame.end(0), frame.end(9)), (110, 200));
         let odd = GridBounds {
             columns: 7,
@@ -349,29 +334,24 @@ mod tests {
         };
         for at in 100..200 {
             let column = odd.column(at);
-            assert!(at < odd.end(column), "{at}");
-            assert!(column == 0 || at >= odd.end(column - 1), "{at}");
+            assert!((odd.start(column)..odd.end(column)).contains(&at), "{at}");
         }
     }
 
     #[test]
     fn heat_is_weighted_by_time() {
         let mut grid = Grid::new(frame(), usize::MAX, 1_000);
-        grid.set(
-            (&book(&[level(99, 8)], &[level(101, 4), level(105, 2)])).into(),
-            50,
-        );
+        let asks = [level(101, 4), level(105, 2)];
+        grid.set((&book(&[level(99, 8)], &asks)).into(), 50);
         grid.advance(115);
         grid.set((&book(&[level(99, 2)], &[level(101, 4)])).into(), 115);
         grid.advance(200);
         let row = |ticks| frame().row(Ticks(ticks)).unwrap();
         let lots = |column, ticks| grid.lots(column, row(ticks)).unwrap();
-        assert_eq!(
-            (lots(0, 99), lots(0, 101), lots(0, 105), lots(0, 100)),
-            (8.0, 4.0, 2.0, 0.0)
-        );
-        assert_eq!((lots(1, 99), lots(1, 101), lots(1, 105)), (5.0, 4.0, 1.0));
-        assert_eq!((lots(9, 99), lots(9, 105)), (2.0, 0.0));
+        let column = |column| [99, 100, 101, 105].map(|ticks| lots(column, ticks));
+        assert_eq!(column(0), [8.0, 0.0, 4.0, 2.0]);
+        assert_eq!(column(1), [5.0, 0.0, 4.0, 1.0]);
+        assert_eq!(column(9), [2.0, 0.0, 4.0, 0.0]);
         assert_eq!(grid.reach(0), Some((row(99), row(105))));
         assert_eq!(grid.reach(2), Some((row(99), row(101))));
         assert!(!grid.has_holes());
@@ -407,14 +387,9 @@ mod tests {
         grid.advance(183);
         grid.lose();
         grid.advance(200);
-        let live: Vec<bool> = (0..10)
-            .map(|column| grid.lots(column, 0).is_some())
-            .collect();
-        let expected = [
-            true, true, true, false, false, false, false, true, true, false,
-        ];
-        assert_eq!(live, expected);
-        // Half of it was live, and all of that with eight.
+        let live: Vec<usize> = (0..10).filter(|it| grid.lots(*it, 0).is_some()).collect();
+        assert_eq!(live, [0, 1, 2, 7, 8]);
+        // The book was live for half of the column, with 8 lots.
         assert_eq!(grid.lots(2, frame().row(Ticks(99)).unwrap()), Some(8.0));
         assert!(grid.has_holes());
         assert_eq!(grid.touch()[0][3], None);

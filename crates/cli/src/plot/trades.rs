@@ -1,42 +1,43 @@
-//! Trades, those of one place on the picture as one mark.
+//! Merges the trades of each cell of the picture into one mark.
 
 use std::collections::BTreeMap;
 
 use ticklot::Ticks;
 use ticklot::events::TradeSide;
 
-/// Marks by where they are: no more than places, however many trades there are.
+/// Marks by cell and side, so that memory does not grow with the number of trades.
 #[derive(Debug, Default)]
 pub(crate) struct Trades(BTreeMap<(usize, usize, u8), Mark>);
 
-/// Trades of one place.
+/// The trades of one cell and side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Mark {
-    /// None when the venue did not say.
+    /// None if the venue did not report the side.
     pub(crate) side: Option<TradeSide>,
-    /// How many.
+    /// The number of trades.
     pub(crate) count: u64,
     /// The traded quantity; zero where the venue reports prices only.
     pub(crate) lots: i128,
-    /// Sums over the trades.
+    /// The sum of the times.
     times: u128,
+    /// The sum of the prices.
     prices: i128,
 }
 
 impl Mark {
-    /// The trades' time, on average, in nanoseconds since 1970.
+    /// The average time of the trades in nanoseconds since 1970.
     pub(crate) fn time(&self) -> u128 {
         self.times / u128::from(self.count.max(1))
     }
 
-    /// Twice the trades' price, on average, in ticks.
+    /// Twice the average price of the trades in ticks.
     pub(crate) fn double_ticks(&self) -> i128 {
         2 * self.prices / i128::from(self.count.max(1))
     }
 }
 
 impl Trades {
-    /// Adds a trade that belongs at `place`, across and up.
+    /// Adds a trade to the cell at `(x, y)`.
     pub(crate) fn add(
         &mut self,
         (x, y): (usize, usize),
@@ -63,14 +64,14 @@ impl Trades {
         mark.prices += i128::from(ticks.0);
     }
 
-    /// All marks, the largest first, so that a small one is not hidden.
+    /// All marks, the largest first, so that small ones are drawn on top.
     pub(crate) fn marks(&self) -> Vec<Mark> {
         let mut marks: Vec<Mark> = self.0.values().copied().collect();
         marks.sort_by_key(|mark| std::cmp::Reverse(mark.lots));
         marks
     }
 
-    /// How many trades there are.
+    /// The number of all trades.
     pub(crate) fn count(&self) -> u64 {
         self.0.values().map(|mark| mark.count).sum()
     }

@@ -1,35 +1,34 @@
 //! The handler of a replay.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use ticklot::capture::{BookRows, ReplayCheck, ReplayInvalidation};
+use ticklot::capture::{ReplayCheck, ReplayInvalidation};
 use ticklot::venue::Venue;
 use ticklot::{Books, Event, Handler, OnMessage};
 
-use super::elapsed_ns;
+use crate::csv_rows::CsvRows;
+use crate::failure::{Failure, break_on_failure};
 use crate::format::Printable;
 use crate::output::Output;
-use crate::units::utc;
+use crate::units::{elapsed_ns, utc};
 
-/// How many bad lines are reported one by one.
+/// The most problems that are reported individually.
 const REPORTED: u64 = 20;
 
 /// Writes rows and reports bad lines while the sessions run.
 pub(super) struct ReplayHandler<'a> {
     pub(super) output: &'a mut Output,
-    pub(super) rows: Option<BookRows<BufWriter<File>>>,
-    /// Whether the played part is shown.
+    pub(super) rows: CsvRows,
+    /// Whether the current position is in the range to show.
     pub(super) shows: bool,
     reported: u64,
     /// Lines of frames that could not be read.
     pub(super) bad_lines: u64,
-    /// Time spent here and not in decoding and applying.
+    /// The time spent in this handler, which is not part of decoding and applying.
     pub(super) writing_ns: u64,
-    /// The first row that could not be written.
-    failed: Option<io::Error>,
+    failed: Option<Failure>,
 }
 
 impl Handler for ReplayHandler<'_> {
@@ -38,15 +37,11 @@ impl Handler for ReplayHandler<'_> {
             return ControlFlow::Continue(());
         }
         match event {
-            Event::Book(update) => {
-                if let Some(rows) = &mut self.rows {
-                    let start = Instant::now();
-                    if let Err(error) = rows.write(&update, books) {
-                        self.failed = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                    self.writing_ns += elapsed_ns(start);
-                }
+            Event::Book(_) if self.rows.is_open() => {
+                let start = Instant::now();
+                let written = self.rows.write(&event, books);
+                self.writing_ns += elapsed_ns(start);
+                return break_on_failure(written, &mut self.failed);
             }
             Event::BadLine { frame, error, .. } => {
                 self.bad_lines += 1;
@@ -64,7 +59,7 @@ impl<'a> ReplayHandler<'a> {
     pub(super) fn new(output: &'a mut Output) -> Self {
         Self {
             output,
-            rows: None,
+            rows: CsvRows::default(),
             shows: false,
             reported: 0,
             bad_lines: 0,
@@ -80,19 +75,19 @@ impl<'a> ReplayHandler<'a> {
             n if n <= REPORTED => writeln!(self.output.err, "ticklot: {what}"),
             n if n == REPORTED + 1 => writeln!(
                 self.output.err,
-                "ticklot: more lines are bad; not told one by one"
+                "ticklot: further problems are only counted"
             ),
             _ => Ok(()),
         };
     }
 
-    /// A book is no longer to be trusted, or was not when it was recorded.
+    /// Reports that a book became invalid, now or in the recording.
     pub(super) fn report_invalidation(&mut self, lost: &ReplayInvalidation) {
         let (book, state) = (Printable(&lost.book), Printable(&lost.state));
         let (line, at) = (lost.line, utc(lost.at));
         let how = match lost.check {
-            ReplayCheck::Added => ", which it was not when it was recorded",
-            ReplayCheck::Missing => " in the log, and not when it is played",
+            ReplayCheck::Added => ", which the log does not state",
+            ReplayCheck::Missing => " in the log, but not in the replay",
             ReplayCheck::Reproduced | ReplayCheck::Unrecorded => "",
         };
         self.report(format_args!(
@@ -100,11 +95,9 @@ impl<'a> ReplayHandler<'a> {
         ));
     }
 
-    /// The rows are complete, or could not be written.
-    pub(super) fn finish_rows(&mut self) -> io::Result<()> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.rows.as_mut().map_or(Ok(()), BookRows::flush),
-        }
+    /// Flushes the rows, or returns the error of a row that could not be written.
+    pub(super) fn finish_rows(&mut self) -> Result<(), Failure> {
+        self.failed.take().map_or(Ok(()), Err)?;
+        self.rows.flush()
     }
 }

@@ -1,4 +1,4 @@
-//! How far the replay is, on a terminal: one line that is written over.
+//! The progress of a replay on a terminal: one line that is overwritten.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -7,14 +7,14 @@ use ticklot::capture::Progress;
 
 use crate::units::utc;
 
-/// How often it is drawn.
+/// The interval between two drawings.
 const REDRAW: Duration = Duration::from_millis(100);
-/// How wide the bar itself is.
+/// The width of the bar itself, in characters.
 const WIDTH: usize = 30;
-/// To the start of the line, and it is erased (ECMA-48, EL).
+/// Moves to the start of the line and erases it (ECMA-48, EL).
 const CLEAR: &str = "\r\x1b[K";
 
-/// The line; nothing at all where there is no terminal.
+/// The progress line; draws nothing without a terminal.
 #[derive(Debug)]
 pub(super) struct ProgressBar {
     terminal: bool,
@@ -29,12 +29,12 @@ impl ProgressBar {
         }
     }
 
-    /// Whether it is time to draw it.
+    /// Whether a drawing is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.terminal && self.drawn.is_none_or(|drawn| now - drawn >= REDRAW)
     }
 
-    /// When it is to be drawn next; none where it never is.
+    /// When the next drawing is due; none without a first one.
     pub(super) fn due(&self) -> Option<Instant> {
         let drawn = self.drawn.filter(|_| self.terminal)?;
         Some(drawn + REDRAW)
@@ -53,7 +53,7 @@ impl ProgressBar {
         out.flush()
     }
 
-    /// Takes the line away, for others to be printed.
+    /// Erases the line, so that other lines can be printed.
     pub(super) fn clear(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.drawn.take().is_some() {
             out.write_all(CLEAR.as_bytes())?;
@@ -62,7 +62,7 @@ impl ProgressBar {
     }
 }
 
-/// At most 79 characters, so that no terminal of the usual width breaks it.
+/// The line: at most 79 characters, so that it does not wrap on a terminal of 80 columns.
 fn line(progress: Progress, recv_ns: u64, frames: u64) -> String {
     let part = |of: u64| match progress.total {
         0 => 0,
@@ -95,18 +95,12 @@ mod tests {
     #[test]
     fn a_line_that_fits() {
         let noon = 1_723_118_400_500_000_000;
-        assert_eq!(
-            line(progress(1, 3), noon, 6520),
-            "[##########--------------------]  33% 2024-08-08 12:00:00 6520 frames"
-        );
-        assert_eq!(
-            line(progress(9, 3), 0, 1),
-            "[##############################] 100%  1 frames"
-        );
-        assert_eq!(
-            line(progress(7, 0), 0, 0),
-            "[------------------------------]   0%  0 frames"
-        );
+        let third = "[##########--------------------]  33% 2024-08-08 12:00:00 6520 frames";
+        assert_eq!(line(progress(1, 3), noon, 6520), third);
+        let all = format!("[{}] 100%  1 frames", "#".repeat(30));
+        assert_eq!(line(progress(9, 3), 0, 1), all);
+        let none = format!("[{}]   0%  0 frames", "-".repeat(30));
+        assert_eq!(line(progress(7, 0), 0, 0), none);
         assert!(line(progress(3, 3), noon, 999_999_999_999).len() < 80);
     }
 

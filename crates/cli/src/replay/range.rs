@@ -1,28 +1,29 @@
-//! Which part of a log is played.
+//! The range of a log that a replay shows.
 
 use ticklot::capture::Record;
 use ticklot::observe::RecordKind;
 
 use crate::log_position::LogPosition;
 
-/// Where a record lies.
+/// The position of a record relative to the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RangePosition {
-    /// Before the part: it is applied, since the books need it, and not shown.
+    /// Before the range: the record is applied, because the books need it, but not shown.
     Before,
     Within,
     After,
 }
 
-/// The part of a log from one place to another, both with it.
-#[derive(Debug)]
+/// The range of a log between two positions, both included.
+#[derive(Debug, Default)]
 pub(super) struct ReplayRange {
     from: Option<LogPosition>,
     until: Option<LogPosition>,
-    /// The first time that is known, and the last.
+    /// The first known time of the log.
     first: Option<u64>,
+    /// The last known time that is not after the range.
     now: u64,
-    /// Frames that came so far.
+    /// The received frames so far that are not after the range.
     frames: u64,
     inside: bool,
     is_over: bool,
@@ -33,25 +34,22 @@ impl ReplayRange {
         Self {
             from,
             until,
-            first: None,
-            now: 0,
-            frames: 0,
             inside: from.is_none(),
-            is_over: false,
+            ..Self::default()
         }
     }
 
-    /// The time of the last record that is not after the part, or of one before where that has none.
+    /// The last known time that is not after the range, in nanoseconds since 1970; 0 if there is none.
     pub(super) fn now(&self) -> u64 {
         self.now
     }
 
-    /// How many frames came that are not after the part.
+    /// The number of frames so far that are not after the range.
     pub(super) fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// Where the next record lies. To be asked once for each, in order.
+    /// The position of the next record. Call once per record, in order.
     pub(super) fn position(&mut self, record: &Record) -> RangePosition {
         let now = match record.recv_ns {
             0 => self.now,
@@ -60,15 +58,13 @@ impl ReplayRange {
         if now > 0 {
             self.first.get_or_insert(now);
         }
-        if self
-            .until
-            .is_some_and(|until| self.passes(until, now, record.kind))
-        {
+        let is_after = |until| self.is_after(until, now, record.kind);
+        if self.until.is_some_and(is_after) {
             self.is_over = true;
             return RangePosition::After;
         }
         self.now = now;
-        // Once inside, a clock that goes back does not lead out again.
+        // A clock that goes back does not leave the range again.
         self.inside |= self.from.is_some_and(|from| self.reaches(from, now));
         self.frames += u64::from(record.kind == RecordKind::Received);
         match self.inside {
@@ -77,8 +73,7 @@ impl ReplayRange {
         }
     }
 
-    /// Whether the part ends before it begins. Of a place by time and one by frame this is known only where the part
-    /// ends.
+    /// Whether the range ends before it begins. For a time and a frame number this is known only at the range's end.
     pub(super) fn is_backward(&self) -> bool {
         match (self.from, self.until) {
             (Some(LogPosition::Frame(from)), Some(LogPosition::Frame(until))) => from > until,
@@ -90,22 +85,18 @@ impl ReplayRange {
         }
     }
 
-    fn reaches(&self, place: LogPosition, now: u64) -> bool {
-        match (place, self.first) {
-            (LogPosition::Frame(frame), _) => self.frames >= frame,
-            (LogPosition::At(moment), Some(first)) => now >= moment.of(first),
-            (LogPosition::At(_), None) => false,
+    fn reaches(&self, position: LogPosition, now: u64) -> bool {
+        match position {
+            LogPosition::Frame(frame) => self.frames >= frame,
+            LogPosition::At(time) => self.first.is_some_and(|first| now >= time.of(first)),
         }
     }
 
-    fn passes(&self, place: LogPosition, now: u64, kind: RecordKind) -> bool {
-        match (place, self.first) {
-            // A note about a frame belongs to it.
-            (LogPosition::Frame(frame), _) => {
-                self.frames > frame && kind != RecordKind::Invalidated
-            }
-            (LogPosition::At(moment), Some(first)) => now > moment.of(first),
-            (LogPosition::At(_), None) => false,
+    fn is_after(&self, position: LogPosition, now: u64, kind: RecordKind) -> bool {
+        match position {
+            // An invalidation record belongs to the frame before it.
+            LogPosition::Frame(frame) => self.frames > frame && kind != RecordKind::Invalidated,
+            LogPosition::At(time) => self.first.is_some_and(|first| now > time.of(first)),
         }
     }
 }
@@ -120,28 +111,32 @@ mod tests {
         record
     }
 
-    /// A letter for each of ten frames, a second apart, of which the first has no time.
-    fn sides(from: &str, until: &str) -> String {
-        let place = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
-        let mut range = ReplayRange::new(place(from), place(until));
-        let frames = (0..10).map(|n| match n {
-            0 => 0,
-            n => 1_000_000_000_000 + n * 1_000_000_000,
+    /// A range between two positions, of which each may be empty.
+    fn range(from: &str, until: &str) -> ReplayRange {
+        let position = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+        ReplayRange::new(position(from), position(until))
+    }
+
+    /// A received frame at this second; the frame of second 0 has no time.
+    fn frame(second: u64) -> Record {
+        let at = 1_000_000_000_000 + second * 1_000_000_000;
+        record(if second == 0 { 0 } else { at }, RecordKind::Received)
+    }
+
+    /// The position of each of ten frames, a second apart: before, within or after.
+    fn positions(from: &str, until: &str) -> String {
+        let mut range = range(from, until);
+        let letters = (0..10).map(|second| match range.position(&frame(second)) {
+            RangePosition::Before => 'b',
+            RangePosition::Within => 'w',
+            RangePosition::After => 'a',
         });
-        let letters =
-            frames.map(
-                |recv_ns| match range.position(&record(recv_ns, RecordKind::Received)) {
-                    RangePosition::Before => 'b',
-                    RangePosition::Within => 'w',
-                    RangePosition::After => 'a',
-                },
-            );
         letters.collect()
     }
 
     #[test]
     fn range_includes_both_ends() {
-        for (from, until, sides_are) in [
+        for (from, until, expected) in [
             ("", "", "wwwwwwwwww"),
             ("frame:0", "frame:9", "wwwwwwwwww"),
             ("frame:2", "frame:3", "bbwwaaaaaa"),
@@ -153,27 +148,23 @@ mod tests {
             ("", "+100h", "wwwwwwwwww"),
             ("+4s", "+2s", "bbbbaaaaaa"),
         ] {
-            assert_eq!(sides(from, until), sides_are, "{from} {until}");
+            assert_eq!(positions(from, until), expected, "{from} {until}");
         }
     }
 
     #[test]
     fn detects_backward_ranges() {
-        let at_once = |from: &str, until: &str| {
-            let place = |text: &str| Some(text.parse().unwrap());
-            ReplayRange::new(place(from), place(until)).is_backward()
-        };
         for (from, until, backward) in [
             ("+2s", "+1s", true),
             ("+1s", "+1s", false),
             ("frame:2", "frame:1", true),
             ("1003000000000", "1970-01-01T00:16:42Z", true),
             ("1002000000000", "1970-01-01T00:16:42Z", false),
-            // Not known before the log's own times are.
+            // Unknown before the log's first time.
             ("+5s", "1970-01-01T00:16:42Z", false),
             ("frame:5", "+2s", false),
         ] {
-            assert_eq!(at_once(from, until), backward, "{from} {until}");
+            assert_eq!(range(from, until).is_backward(), backward, "{from} {until}");
         }
         for (from, until, backward) in [
             ("+5s", "1970-01-01T00:16:42Z", true),
@@ -182,36 +173,31 @@ mod tests {
             ("frame:1", "+2s", false),
             ("+5s", "frame:2", true),
         ] {
-            let place = |text: &str| Some(text.parse().unwrap());
-            let mut range = ReplayRange::new(place(from), place(until));
-            for n in 1..10 {
-                let at = 1_000_000_000_000 + n * 1_000_000_000;
-                if range.position(&record(at, RecordKind::Received)) == RangePosition::After {
-                    break;
-                }
-            }
+            let mut range = range(from, until);
+            let frames = (1..10).map(frame);
+            let _ = frames
+                .map(|it| range.position(&it))
+                .find(|it| *it == RangePosition::After);
             assert_eq!(range.is_backward(), backward, "{from} {until}");
         }
     }
 
     #[test]
     fn counts_received_frames_only() {
-        let mut range = ReplayRange::new(Some(LogPosition::Frame(1)), Some(LogPosition::Frame(1)));
-        let kinds = [
-            RecordKind::Opened,
-            RecordKind::Received,
-            RecordKind::Sent,
-            RecordKind::Received,
-            RecordKind::Invalidated,
-            RecordKind::Sent,
-            RecordKind::Received,
-        ];
-        let sides = kinds.map(|kind| range.position(&record(1, kind)));
         use RangePosition::{After, Before, Within};
-        assert_eq!(
-            sides,
-            [Before, Before, Within, Within, Within, After, After]
-        );
-        assert_eq!(range.frames(), 2, "the one behind it is not counted");
+        use RecordKind::{Invalidated, Opened, Received, Sent};
+        let mut range = range("frame:1", "frame:1");
+        for (kind, expected) in [
+            (Opened, Before),
+            (Received, Before),
+            (Sent, Within),
+            (Received, Within),
+            (Invalidated, Within),
+            (Sent, After),
+            (Received, After),
+        ] {
+            assert_eq!(range.position(&record(1, kind)), expected);
+        }
+        assert_eq!(range.frames(), 2, "the last frame is after the range");
     }
 }

@@ -10,25 +10,27 @@ use crate::decode_paths::DecodePaths;
 use crate::format;
 use crate::units::{per_second, utc};
 
-/// What a replay saw of the part that it shows.
+/// The counts of a replay for the range that it shows.
 #[derive(Debug, Default)]
 pub(super) struct ReplayStats {
-    /// Frames, and frames before the part.
+    /// Frames in the range.
     pub(super) frames: u64,
+    /// Frames before the range.
     pub(super) before: u64,
     pub(super) messages: u64,
-    /// Bad lines of frames.
+    /// Lines of frames that could not be read.
     pub(super) bad_lines: u64,
-    /// Lines of the log that are no records.
+    /// Lines of the log that are not records.
     pub(super) broken: u64,
-    /// Where a part of the log is cut off, and another one follows.
+    /// Truncated parts of the log that another part follows.
     pub(super) cuts: u64,
-    /// Records that the recorder could not keep.
+    /// Records that the recorder could not write.
     pub(super) dropped: u64,
-    /// Losses of trust, and those that differ from what the log notes.
+    /// Books that became invalid.
     pub(super) invalidations: u64,
+    /// Invalidations that differ from those in the log.
     pub(super) different: u64,
-    /// Time spent in decoding and applying.
+    /// The time for decoding and applying.
     pub(super) busy_ns: u64,
 }
 
@@ -40,45 +42,42 @@ impl ReplayStats {
         latency: &Histogram<u64>,
         paths: DecodePaths,
     ) -> io::Result<()> {
-        let errors = self.bad_lines + self.broken;
-        let rate = per_second(self.messages, self.busy_ns);
+        let (frames, messages, errors) = (self.frames, self.messages, self.bad_lines + self.broken);
+        let rate = per_second(messages, self.busy_ns);
         writeln!(
             out,
-            "{} frames, {} messages, {books} books, {errors} errors, {rate:.0} messages/s",
-            self.frames, self.messages
+            "{frames} frames, {messages} messages, {books} books, {errors} errors, {rate:.0} messages/s"
         )?;
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|at| latency.value_at_quantile(at));
+        let max = latency.max();
         writeln!(
             out,
-            "ns per message: p50 {}, p99 {}, p99.9 {}, max {}",
-            latency.value_at_quantile(0.5),
-            latency.value_at_quantile(0.99),
-            latency.value_at_quantile(0.999),
-            latency.max()
+            "ns per message: p50 {p50}, p99 {p99}, p99.9 {p999}, max {max}"
         )?;
         if !paths.is_empty() {
             writeln!(out, "{paths}")?;
         }
-        if self.before > 0 {
-            writeln!(out, "{} frames before them were applied", self.before)?;
-        }
-        if self.cuts > 0 {
-            writeln!(out, "{} parts of the log are cut off", self.cuts)?;
-        }
-        if self.dropped > 0 {
-            writeln!(out, "{} records are missing from the log", self.dropped)?;
+        for (count, what) in [
+            (self.before, "frames before them were applied"),
+            (self.cuts, "parts of the log are cut off"),
+            (self.dropped, "records are missing from the log"),
+        ] {
+            if count > 0 {
+                writeln!(out, "{count} {what}")?;
+            }
         }
         if self.invalidations > 0 {
             let (invalidations, different) = (self.invalidations, self.different);
             writeln!(
                 out,
-                "{invalidations} losses of trust, {different} of them not as they were recorded"
+                "{invalidations} invalidations, {different} of them not as recorded"
             )?;
         }
         Ok(())
     }
 }
 
-/// One line about a book at a moment of the log.
+/// One line about a book at a time of the log.
 pub(super) fn book_line(out: &mut String, books: &Books, id: BookId, recv_ns: u64) -> fmt::Result {
     let Some(book) = books.last_known(id) else {
         return Ok(());
@@ -86,10 +85,6 @@ pub(super) fn book_line(out: &mut String, books: &Books, id: BookId, recv_ns: u6
     if recv_ns > 0 {
         write!(out, "{} ", utc(recv_ns))?;
     }
-    let (scale, title) = (book.scale(), format::title(books, id));
-    let (bid, ask) = (
-        format::Best(book.best_bid(), scale),
-        format::Best(book.best_ask(), scale),
-    );
-    writeln!(out, "{title} {} bid {bid} | ask {ask}", book.state())
+    format::best_prices(out, books, id, book)?;
+    out.write_char('\n')
 }

@@ -1,4 +1,4 @@
-//! Highlights of levels that have just changed.
+//! Highlights of recently changed levels.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use ticklot::book::Change;
 use ticklot::{Lots, Nanos, Side, Ticks};
 
-/// For how long a level that has changed is lit up.
+/// The duration of a highlight.
 const LIT: Duration = Duration::from_millis(400);
 
 /// How a level changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Highlight {
-    /// More rests there.
+    /// The quantity increased.
     Grew,
-    /// Less rests there.
+    /// The quantity decreased.
     Shrank,
 }
 
-/// The levels of a book that have just changed.
+/// The recently changed levels of a book.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChangeHighlights(BTreeMap<(Side, Ticks), (Highlight, Nanos)>);
 
 impl ChangeHighlights {
-    /// Adds changes. A level that is gone loses its highlight.
+    /// Adds changes. A removed level loses its highlight.
     pub(crate) fn take(&mut self, changes: impl IntoIterator<Item = Change>, now: Nanos) {
         self.expire(now);
         for change in changes {
@@ -32,17 +32,15 @@ impl ChangeHighlights {
                 self.0.remove(&key);
                 continue;
             }
-            let grew = change.new_lots > change.old_lots;
-            let highlight = if grew {
-                Highlight::Grew
-            } else {
-                Highlight::Shrank
+            let highlight = match change.new_lots > change.old_lots {
+                true => Highlight::Grew,
+                false => Highlight::Shrank,
             };
             self.0.insert(key, (highlight, now));
         }
     }
 
-    /// Drops highlights that are over.
+    /// Drops expired highlights.
     pub(crate) fn expire(&mut self, now: Nanos) {
         self.0.retain(|_, (_, at)| now.since(*at) < LIT);
     }
@@ -51,7 +49,7 @@ impl ChangeHighlights {
         self.0.clear();
     }
 
-    /// The latest mark of the prices from `low` to `high`, both included.
+    /// The latest highlight of the prices from `low` to `high`, both included.
     pub(crate) fn latest(&self, side: Side, low: Ticks, high: Ticks) -> Option<Highlight> {
         let levels = self.0.range((side, low)..=(side, high.max(low)));
         levels
@@ -89,19 +87,13 @@ mod tests {
         highlights.take(changes, Nanos(0));
         assert_eq!(at(&highlights, Side::Bid, 10), Some(Highlight::Grew));
         assert_eq!(at(&highlights, Side::Bid, 9), Some(Highlight::Shrank));
-        assert_eq!(at(&highlights, Side::Ask, 11), None, "it is gone");
+        assert_eq!(at(&highlights, Side::Ask, 11), None, "a removed level");
         assert_eq!(at(&highlights, Side::Ask, 10), None, "the other side");
+        highlights.take([change(Side::Bid, 9, 4, 0)], Nanos(1));
+        assert_eq!(at(&highlights, Side::Bid, 9), None, "removed later");
         highlights.expire(Nanos(0).after(LIT - Duration::from_nanos(1)));
         assert_eq!(at(&highlights, Side::Bid, 10), Some(Highlight::Grew));
         highlights.expire(Nanos(0).after(LIT));
-        assert_eq!(at(&highlights, Side::Bid, 10), None);
-    }
-
-    #[test]
-    fn removed_levels_lose_their_highlight() {
-        let mut highlights = ChangeHighlights::default();
-        highlights.take([change(Side::Bid, 10, 0, 5)], Nanos(0));
-        highlights.take([change(Side::Bid, 10, 5, 0)], Nanos(1));
         assert_eq!(at(&highlights, Side::Bid, 10), None);
     }
 
@@ -114,6 +106,6 @@ mod tests {
         assert_eq!(group(11, 15), Some(Highlight::Shrank));
         assert_eq!(group(11, 13), Some(Highlight::Grew));
         assert_eq!(group(15, 20), None);
-        assert_eq!(group(20, 10), None, "an empty range is no panic");
+        assert_eq!(group(20, 10), None, "an empty range does not panic");
     }
 }

@@ -1,4 +1,4 @@
-//! The model as a picture. Nothing here decides anything but where things stand.
+//! Draws the model. This module decides only the layout.
 
 mod footer;
 mod header;
@@ -19,33 +19,35 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ticklot::Nanos;
+use ticklot::{Nanos, Side};
 
 use self::text::Row;
 use self::theme::{BookStatus, Theme};
 use super::keys::{Layout, View};
+use super::latency::Latency;
 use super::model::{BookModel, Model};
 
-/// The least columns and rows that there is anything to be shown in.
+/// The smallest screen, in columns and rows.
 const LEAST: (u16, u16) = (16, 3);
 
-/// The least columns and rows that a ladder is given when there are several.
+/// The smallest tile of a book if there are several, in columns and rows.
 const TILE: (u16, u16) = (24, 12);
 
-/// The least columns that leave room beside a ladder.
-const BESIDE: u16 = 64;
+/// The least columns for a side column next to a ladder.
+const WITH_SIDE_COLUMN: u16 = 64;
 
-/// A picture too low for these has no footer, and one too low for those has no header either.
+/// The least rows for the footer.
 const WITH_FOOTER: u16 = 8;
+/// The least rows for the header.
 const WITH_HEADER: u16 = 6;
 
 /// The data of a drawing.
 pub(crate) struct Scene<'a> {
     /// The model that is shown.
     pub(crate) model: &'a Model,
-    /// At which moment it is shown; of a picture that stands still, when it was stopped.
+    /// The time of the shown model; for a frozen screen, when it was frozen.
     pub(crate) at: Nanos,
-    /// The present model, which is shown unless the screen is frozen.
+    /// The current model, which is shown unless the screen is frozen.
     pub(crate) latest: &'a Model,
     pub(crate) now: Nanos,
     pub(crate) view: &'a View,
@@ -53,7 +55,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// How a book stands, as it is shown.
+    /// The status of a book as it is shown.
     fn status(&self, book: &BookModel) -> BookStatus {
         if self.view.frozen {
             BookStatus::Frozen
@@ -62,17 +64,22 @@ impl Scene<'_> {
         }
     }
 
-    /// Whether a book was live at the moment that is shown.
+    /// Whether a book was live at the time of the shown model.
     fn was_live(&self, book: &BookModel) -> bool {
         status(self.model, book, self.at).is_live()
     }
 
-    /// How long the picture has stood still.
+    /// The style of a side of a book: muted if it was not live.
+    fn side(&self, book: &BookModel, side: Side) -> Style {
+        self.theme.side(side, self.was_live(book))
+    }
+
+    /// The time since the screen was frozen.
     fn frozen_for(&self) -> Duration {
         self.now.since(self.at)
     }
 
-    /// The book that keys are about.
+    /// The index of the selected book.
     fn selected(&self) -> usize {
         let last = self.model.books.len().saturating_sub(1);
         self.view.selected.min(last)
@@ -88,16 +95,16 @@ fn status(model: &Model, book: &BookModel, now: Nanos) -> BookStatus {
     }
 }
 
-/// What of the picture there is to know.
+/// The result of a drawing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Drawn {
-    /// How many levels a side the selected book's ladder has room for.
+    /// The number of levels per side that fit into the selected book's ladder.
     pub(crate) room: usize,
-    /// The books that have a ladder; all, where the layout is not of all.
+    /// The books with a ladder in the layout of all books; in other layouts, all.
     books: Range<usize>,
 }
 
-/// Draws all of it.
+/// Draws the whole screen.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>) -> Drawn {
     let whole = buffer.area;
     if whole.width < LEAST.0 || whole.height < LEAST.1 {
@@ -123,7 +130,7 @@ fn draw_body(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Drawn {
         return Drawn::default();
     }
     let is_one = scene.view.layout == Layout::One;
-    if is_one && area.width >= BESIDE {
+    if is_one && area.width >= WITH_SIDE_COLUMN {
         let room = one(buffer, scene, area);
         return Drawn { room, books };
     }
@@ -136,7 +143,7 @@ fn draw_body(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Drawn {
     Drawn { room, books }
 }
 
-/// Draws the log, if it has lines and there is room, and returns the area above.
+/// Draws the log if it has lines and fits, and returns the area above.
 fn above_log(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Rect {
     let rows = (area.height / 5).min(10);
     if scene.model.log.count() == 0 || rows < 3 {
@@ -147,7 +154,7 @@ fn above_log(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Rect {
     above
 }
 
-/// Where the ladders of several books stand.
+/// The layout of the ladders of several books.
 struct Grid {
     books: Range<usize>,
     columns: u16,
@@ -155,7 +162,7 @@ struct Grid {
 }
 
 impl Grid {
-    /// As many as fit, among them the selected one.
+    /// The page of books with the selected one, of as many as fit.
     fn new(area: Rect, books: usize, selected: usize) -> Self {
         let most = u16::try_from(books).unwrap_or(u16::MAX).max(1);
         let columns = ((area.width + 1) / (TILE.0 + 1)).clamp(1, most);
@@ -169,29 +176,29 @@ impl Grid {
         }
     }
 
-    /// Where they stand, row by row, and whether each is the first of its row.
-    fn places(&self, area: Rect) -> impl Iterator<Item = (Rect, bool)> {
+    /// The areas of the ladders, row by row, and whether each is the first of its row.
+    fn areas(&self, area: Rect) -> impl Iterator<Item = (Rect, bool)> {
         let columns = self.columns;
         let rows = split(area, self.rows, false).into_iter();
         rows.flat_map(move |row| {
-            let places = split(row, columns, true).into_iter().enumerate();
-            places.map(|(column, place)| (place, column == 0))
+            let areas = split(row, columns, true).into_iter().enumerate();
+            areas.map(|(column, area)| (area, column == 0))
         })
     }
 }
 
-/// As many ladders as fit.
+/// Draws as many ladders as fit.
 fn all(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Drawn {
     let grid = Grid::new(area, scene.model.books.len(), scene.selected());
     let mut drawn = Drawn {
         room: 0,
         books: grid.books.clone(),
     };
-    for (book, (place, is_first)) in grid.books.clone().zip(grid.places(area)) {
+    for (book, (area, is_first)) in grid.books.clone().zip(grid.areas(area)) {
         if !is_first {
-            separator(buffer, scene, place);
+            separator(buffer, scene, area);
         }
-        let room = tile::draw(buffer, scene, book, place);
+        let room = tile::draw(buffer, scene, book, area);
         if book == scene.selected() {
             drawn.room = room;
         }
@@ -199,7 +206,7 @@ fn all(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> Drawn {
     drawn
 }
 
-/// The two outcomes of the selected book's market.
+/// Draws the two outcomes of the selected book's market.
 fn pair(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> usize {
     let (first, second) = scene.model.pair(scene.selected());
     let (top, below) = split_top(area, u16::from(area.height >= WITH_HEADER));
@@ -209,30 +216,30 @@ fn pair(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> usize {
         return tile::draw(buffer, scene, first, below);
     };
     outcomes::draw(buffer, scene, top, [first, second]);
-    let beside = below.width > 2 * TILE.0;
-    if !beside && below.height < 2 * WITH_HEADER {
+    let is_wide = below.width > 2 * TILE.0;
+    if !is_wide && below.height < 2 * WITH_HEADER {
         return tile::draw(buffer, scene, scene.selected(), below);
     }
-    let places = split(below, 2, beside);
-    if beside {
-        separator(buffer, scene, places[1]);
+    let areas = split(below, 2, is_wide);
+    if is_wide {
+        separator(buffer, scene, areas[1]);
     }
-    let left = tile::draw(buffer, scene, first, places[0]);
-    left.min(tile::draw(buffer, scene, second, places[1]))
+    let left = tile::draw(buffer, scene, first, areas[0]);
+    left.min(tile::draw(buffer, scene, second, areas[1]))
 }
 
-/// The selected book, with the list of all and its trades beside it.
+/// Draws the selected book, with a side column of all books, its trades and the log.
 fn one(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> usize {
     let width = (area.width / 2).min(96);
     let (left, right) = split_left(area, width);
-    let right = separated(buffer, scene, right);
+    let (_, right) = split_left(right, 1);
+    separator(buffer, scene, right);
     let books = u16::try_from(scene.model.books.len()).unwrap_or(u16::MAX);
     let (list, rest) = split_top(right, books.saturating_add(1).min(right.height / 3));
     list::draw(buffer, scene, list);
-    let rows = if scene.model.log.count() > 0 {
-        rest.height / 3
-    } else {
-        0
+    let rows = match scene.model.log.count() {
+        0 => 0,
+        _ => rest.height / 3,
     };
     let (trades, log) = split_top(rest, rest.height - rows);
     trades::draw(buffer, scene, scene.selected(), trades);
@@ -240,7 +247,7 @@ fn one(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) -> usize {
     tile::draw(buffer, scene, scene.selected(), left)
 }
 
-/// A line between two parts, down the column before the right one.
+/// Draws a vertical line in the column before an area.
 fn separator(buffer: &mut Buffer, scene: &Scene<'_>, right: Rect) {
     let line = Rect {
         x: right.x.saturating_sub(1),
@@ -252,14 +259,21 @@ fn separator(buffer: &mut Buffer, scene: &Scene<'_>, right: Rect) {
     }
 }
 
-/// A line between two parts, down the first column of the right one; what is left of it.
-fn separated(buffer: &mut Buffer, scene: &Scene<'_>, right: Rect) -> Rect {
-    let (_, rest) = split_left(right, 1);
-    separator(buffer, scene, rest);
-    rest
+/// Draws percentiles of latencies as far as they fit; `first` is the label of the first with its spaces.
+fn latencies(row: &mut Row<'_>, theme: Theme, latency: Option<&Latency>, first: &str) {
+    let Some(summary) = latency.and_then(Latency::summary) else {
+        return;
+    };
+    for (name, ns) in [
+        (first, summary.p50),
+        ("  p99", summary.p99),
+        ("  max", summary.max),
+    ] {
+        row.put_whole(&format!("{name} {}", text::latency(ns)), theme.quiet());
+    }
 }
 
-/// A row with the heading of the rows below it.
+/// Draws a row with a heading.
 fn rule(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str) {
     let mut row = Row::new(buffer, area, 0);
     row.put(theme.horizontal(), theme.quiet());
@@ -267,47 +281,36 @@ fn rule(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str) {
     row.fill(theme.horizontal(), theme.quiet());
 }
 
+/// The top `rows` of an area, and the rest.
 fn split_top(area: Rect, rows: u16) -> (Rect, Rect) {
-    let height = rows.min(area.height);
-    let (y, rest) = (area.y + height, area.height - height);
-    (
-        Rect { height, ..area },
-        Rect {
-            y,
-            height: rest,
-            ..area
-        },
-    )
+    let (mut top, mut rest) = (area, area);
+    top.height = rows.min(area.height);
+    rest.y += top.height;
+    rest.height -= top.height;
+    (top, rest)
 }
 
+/// The left `columns` of an area, and the rest.
 fn split_left(area: Rect, columns: u16) -> (Rect, Rect) {
-    let width = columns.min(area.width);
-    let (x, rest) = (area.x + width, area.width - width);
-    (
-        Rect { width, ..area },
-        Rect {
-            x,
-            width: rest,
-            ..area
-        },
-    )
+    let (mut left, mut rest) = (area, area);
+    left.width = columns.min(area.width);
+    rest.x += left.width;
+    rest.width -= left.width;
+    (left, rest)
 }
 
-/// Equal parts beside each other, with a column between them, or below each other. The last one has
-/// what is over.
-fn split(area: Rect, parts: u16, beside: bool) -> Vec<Rect> {
-    let gap = u16::from(beside);
-    let whole = if beside { area.width } else { area.height };
+/// Splits an area into equal columns, with a column between them, or into equal rows. The last part has the remainder.
+fn split(area: Rect, parts: u16, columns: bool) -> Vec<Rect> {
+    let gap = u16::from(columns);
+    let whole = if columns { area.width } else { area.height };
     let each = whole.saturating_sub(gap * (parts - 1)) / parts;
+    let cut = if columns { split_left } else { split_top };
     let part = |number: u16| {
-        let start = number * (each + gap);
-        let size = if number + 1 == parts {
-            whole.saturating_sub(start)
-        } else {
-            each
-        };
-        let cut = if beside { split_left } else { split_top };
-        cut(cut(area, start).1, size).0
+        let rest = cut(area, number * (each + gap)).1;
+        match number + 1 == parts {
+            true => rest,
+            false => cut(rest, each).0,
+        }
     };
     (0..parts).map(part).collect()
 }

@@ -1,4 +1,4 @@
-//! A feed made by hand, for tests.
+//! A feed for tests, without connections.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use ticklot::{
 
 use super::latest_value::Reader;
 use super::model::Model;
-use super::output_mode::{OutputMode, RunStats};
+use super::output_mode::{Context, OutputMode, RunStats};
 use super::ui_publisher::UiPublisher;
 use super::ui_snapshot::UiSnapshot;
 
-/// Books, and both sides of a view of them.
+/// Books, and both sides of their view.
 pub(crate) struct Fixture {
     pub(crate) books: Books,
     pub(crate) stats: RunStats,
@@ -26,7 +26,7 @@ pub(crate) struct Fixture {
     pub(crate) now: Nanos,
 }
 
-/// Prices and quantities, as whole numbers.
+/// Prices and quantities in ticks and lots.
 pub(crate) type Side<'a> = &'a [(i64, i64)];
 
 pub(crate) fn levels(side: Side<'_>) -> Vec<Level> {
@@ -47,7 +47,7 @@ impl Fixture {
         }
     }
 
-    /// A book of a connection, which is open.
+    /// Adds a book of an open connection.
     pub(crate) fn add(
         &mut self,
         connection: u32,
@@ -61,10 +61,8 @@ impl Fixture {
             market,
             name,
         };
-        let config = BookConfig::snapshots(scale);
-        let id = self
-            .books
-            .add(ConnectionId(connection), &instrument, config);
+        let (connection, config) = (ConnectionId(connection), BookConfig::snapshots(scale));
+        let id = self.books.add(connection, &instrument, config);
         self.book(id).start_epoch(Epoch(1));
         id
     }
@@ -77,12 +75,12 @@ impl Fixture {
         self.now = self.now.after(Duration::from_millis(ms));
     }
 
-    #[allow(clippy::needless_pass_by_value)] // made where it is passed
+    #[allow(clippy::needless_pass_by_value)] // callers pass temporaries
     pub(crate) fn event(&mut self, event: Event<'_>) {
-        self.stats.count(&event, &self.books, self.now);
-        self.ui_publisher
-            .event(&event, &self.books, &mut self.stats, self.now)
-            .unwrap();
+        let (books, stats, now) = (&self.books, &mut self.stats, self.now);
+        stats.count(&event, books, now);
+        let context = Context { books, stats, now };
+        self.ui_publisher.event(&event, context).unwrap();
     }
 
     pub(crate) fn tick(&mut self) {
@@ -90,7 +88,7 @@ impl Fixture {
         self.event(Event::Tick { now });
     }
 
-    /// What a snapshot is when nothing is said of it.
+    /// A snapshot message with default properties, received 25.94 us ago.
     pub(crate) fn update(&self, book: BookId) -> BookUpdate<'static> {
         BookUpdate {
             book,
@@ -105,14 +103,13 @@ impl Fixture {
         }
     }
 
-    /// A message of a book, and new trades in it.
+    /// A message of a book with new trades.
     pub(crate) fn traded(&mut self, update: BookUpdate<'_>, trades: &[Trade]) {
         self.event(Event::Book(update));
-        let instrument = VenueName("test");
         let name = self.books.name(update.book).to_owned();
         self.event(Event::Trades(Trades {
             connection: ConnectionId(0),
-            instrument: Instrument::of_symbol(instrument, &name),
+            instrument: Instrument::of_symbol(VenueName("test"), &name),
             book: Some(update.book),
             scale: self.books.last_known(update.book).unwrap().scale(),
             trades,
@@ -132,7 +129,7 @@ impl Fixture {
         self.book(id).apply_snapshot(&bids, &asks, now).unwrap();
     }
 
-    /// The drawing side takes what there is.
+    /// Reads the latest snapshot on the drawing side.
     pub(crate) fn take(&mut self) -> &Model {
         self.model.take(&mut self.reader, self.now);
         &self.model

@@ -1,4 +1,4 @@
-//! The full-screen view without a terminal and without a clock: for tests.
+//! The full-screen view with an in-memory screen and a given clock, for tests.
 
 use std::fmt;
 
@@ -14,55 +14,46 @@ use super::output_mode::Watcher;
 use super::renderer::Renderer;
 use super::ui_publisher::UiPublisher;
 
-/// The drawing side, with a screen in memory.
+/// The drawing side of the view, with an in-memory screen.
 pub struct Headless {
     renderer: Renderer<TestBackend>,
 }
 
-/// Both sides of a view of so many columns and rows: the handler for a feed, whose time is what `clock`
-/// says, and the drawing side, which may be on another thread. None when they cannot be made, which
-/// would be a bug.
+/// Both sides of a view with a screen of this size: the handler for a feed, which reads `clock`, and the drawing side,
+/// which may be on another thread. None if the in-memory screen fails, which would be a bug.
 #[must_use]
 pub fn headless(
     (columns, rows): (u16, u16),
     clock: impl Fn() -> Nanos + 'static,
 ) -> Option<(impl OnMessage<JayX> + OnMessage<Bayse>, Headless)> {
-    let (ui_publisher, taker) = UiPublisher::new();
-    let theme = Theme {
-        colour: true,
-        unicode: true,
-    };
-    let backend = TestBackend::new(columns, rows);
-    let renderer = Renderer::new(backend, taker, View::new(None), theme, clock()).ok()?;
-    let watcher = Watcher::with_clock(ui_publisher, Box::new(clock)).ok()?;
+    let (ui_publisher, reader) = UiPublisher::new();
+    let (backend, theme) = (TestBackend::new(columns, rows), Theme::new(true, true));
+    let renderer = Renderer::new(backend, reader, View::new(None), theme, clock()).ok()?;
+    let watcher = Watcher::with_clock(ui_publisher, Box::new(clock));
     Some((watcher, Headless { renderer }))
 }
 
 impl Headless {
-    /// Takes what the feed has left and draws it, if a drawing is due; says whether it did.
+    /// Reads the latest snapshot and draws it if a drawing is due; returns whether it drew.
     pub fn draw_if_due(&mut self, now: Nanos) -> bool {
-        // Drawing on memory does not fail.
+        // Drawing to memory does not fail.
         self.renderer.draw_if_due(now).unwrap_or(false)
     }
 
-    /// Presses the key of a character; false when it was to quit.
+    /// Presses the key of a character; false if it quits.
     pub fn press(&mut self, key: char, now: Nanos) -> bool {
         let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
         self.renderer.key(key, now)
     }
 
-    /// The order-book messages that the last drawing knew of.
+    /// The number of order-book messages up to the last drawing.
     #[must_use]
     pub fn messages(&self) -> u64 {
-        self.renderer
-            .model()
-            .books
-            .iter()
-            .map(|book| book.messages)
-            .sum()
+        let books = self.renderer.model().books.iter();
+        books.map(|book| book.messages).sum()
     }
 
-    /// The digest of a book, as it was last drawn; none of one that was not drawn.
+    /// The checksum of a book as it was last drawn; none if it was not drawn.
     #[must_use]
     pub fn crc32(&self, book: BookId) -> Option<u32> {
         let mut books = self.renderer.model().books.iter();

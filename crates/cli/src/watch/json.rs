@@ -1,4 +1,4 @@
-//! Every event as a JSON object, one a line. `docs/json.md` lists the members.
+//! The output mode `--json`: every event as a JSON object, one a line. `docs/json.md` describes the fields.
 
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
@@ -10,26 +10,27 @@ use ticklot::records::EventRecord;
 use ticklot::venue::VenueName;
 use ticklot::{BookId, Books, ConnectionId, Event, Instrument, Nanos, bayse, jayx};
 
-use super::output_mode::{OutputMode, RunStats, StartInfo, VenueMessage};
+use super::output_mode::{Context, OutputMode, RunStats, StartInfo, VenueMessage};
 use crate::failure::Failure;
 use crate::format::is_hidden;
 use crate::units::utc;
 
-/// Lines are flushed at once, unless the last flush was less than this ago: then with the next lines, or with the next
-/// tick.
-const TOGETHER: Duration = Duration::from_millis(1);
+/// Lines are flushed immediately if the last flush was at least this long ago, and otherwise with the next lines or the
+/// next tick.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Writes objects.
 pub(crate) struct Json<'a> {
     out: BufWriter<&'a mut Box<dyn Write>>,
     depth: usize,
-    venues: Vec<VenueName>,
-    /// The feed's zero in nanoseconds since 1970: all times are counted from it, by the feed's clock.
-    unix_zero: u64,
+    /// The venue of each connection.
+    pub(super) venues: Vec<VenueName>,
+    /// The zero of the feed's clock in nanoseconds since 1970.
+    pub(super) unix_zero: u64,
     flushed: Nanos,
 }
 
-/// A line.
+/// A line: a record with its time.
 #[derive(Serialize)]
 struct JsonLine<T> {
     time: String,
@@ -37,7 +38,7 @@ struct JsonLine<T> {
     record: T,
 }
 
-/// The objects that are no events.
+/// The objects that are not events.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum RunRecord<'a> {
@@ -111,9 +112,9 @@ impl<'a> Json<'a> {
         venue.copied().unwrap_or(VenueName(""))
     }
 
-    /// Flushes the lines, unless more may follow at once.
+    /// Flushes the lines at a tick, or after [`FLUSH_INTERVAL`].
     fn flush_when_due(&mut self, is_tick: bool, now: Nanos) -> Result<(), Failure> {
-        if is_tick || now.since(self.flushed) >= TOGETHER {
+        if is_tick || now.since(self.flushed) >= FLUSH_INTERVAL {
             self.flush(now)?;
         }
         Ok(())
@@ -156,16 +157,10 @@ impl OutputMode for Json<'_> {
         self.flush(now)
     }
 
-    fn event(
-        &mut self,
-        event: &Event<'_>,
-        books: &Books,
-        _: &mut RunStats,
-        now: Nanos,
-    ) -> Result<(), Failure> {
-        let record = EventRecord::new(event, books)
-            .handled(now)
-            .depth(self.depth);
+    fn event(&mut self, event: &Event<'_>, context: Context<'_>) -> Result<(), Failure> {
+        let now = context.now;
+        let record = EventRecord::new(event, context.books).handled(now);
+        let record = record.depth(self.depth);
         if let Some(connection) = record.connection() {
             self.write(now, record.venue(self.venue(connection)))?;
         }
@@ -200,15 +195,15 @@ impl OutputMode for Json<'_> {
 
     fn end(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> Result<(), Failure> {
         let totals = |id: BookId| {
-            let panel = stats.panel(id.0 as usize)?;
+            let stats = stats.book(id)?;
             Some(BookTotals {
                 connection: books.connection(id).unwrap_or_default(),
                 instrument: books.instrument(id),
-                messages: panel.messages,
-                not_live: panel.not_live,
-                p50_ns: panel.latency(0.5),
-                p99_ns: panel.latency(0.99),
-                max_ns: panel.latency(1.0),
+                messages: stats.messages,
+                not_live: stats.not_live,
+                p50_ns: stats.latency(0.5),
+                p99_ns: stats.latency(0.99),
+                max_ns: stats.latency(1.0),
             })
         };
         let unconfirmed = stats.unconfirmed.iter();
@@ -231,7 +226,7 @@ impl OutputMode for Json<'_> {
     }
 }
 
-/// Escapes hidden characters too: JSON requires that only below U+0020.
+/// A formatter that escapes all hidden characters. JSON requires this only for those below U+0020.
 struct HiddenEscaped;
 
 impl Formatter for HiddenEscaped {
@@ -244,7 +239,7 @@ impl Formatter for HiddenEscaped {
         while let Some(at) = rest.find(is_hidden) {
             out.write_all(&rest.as_bytes()[..at])?;
             let mut chars = rest[at..].chars();
-            // None of them is beyond U+FFFF.
+            // No hidden character is beyond U+FFFF.
             let c = chars.next().map_or(0, u32::from);
             write!(out, "\\u{c:04x}")?;
             rest = chars.as_str();
@@ -254,4 +249,17 @@ impl Formatter for HiddenEscaped {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_hidden_characters() {
+        let text = "a\u{7f}b\u{9b}31m\u{202e}\n\"é\u{1b}";
+        let mut out = Vec::new();
+        let mut serializer = Serializer::with_formatter(&mut out, HiddenEscaped);
+        text.serialize(&mut serializer).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, r#""a\u007fb\u009b31m\u202e\n\"é\u001b""#);
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+    }
+}

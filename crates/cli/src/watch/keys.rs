@@ -1,53 +1,53 @@
-//! Keys, and the view that they select: a state machine without a screen.
+//! The keys and the view that they select, as a state machine without a screen.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ticklot::Ticks;
 
-/// The largest price step is 5 * 10^9 ticks.
+/// The number of price steps. The largest step is 5 * 10^9 ticks.
 const STEPS: usize = 30;
 
-/// How books are laid out.
+/// The layout of the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// As many ladders as fit.
     All,
-    /// One book, with the list of books and its trades beside it.
+    /// One book, with a side column of all books and its trades.
     One,
     /// The two outcomes of a market.
     Pair,
 }
 
-/// What the user has chosen to see.
+/// The user's selection.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) layout: Layout,
-    /// The book that keys are about.
+    /// The index of the selected book.
     pub(crate) selected: usize,
-    /// The most levels a side; as many as fit, when none.
+    /// The most levels per side; as many as fit, when none.
     pub(crate) depth: Option<usize>,
     pub(crate) help: bool,
     pub(crate) frozen: bool,
-    /// The number of each book's price step, from 0 for a tick.
+    /// The index of each book's price step; 0 is a tick.
     steps: Vec<usize>,
 }
 
 /// The state of the screen that the keys depend on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ScreenState {
-    /// How many books there are.
+    /// The number of books.
     pub(crate) books: usize,
     /// The selected book and the other outcome of its market.
     pub(crate) pair: (usize, Option<usize>),
-    /// How many levels a side the selected book's ladder has room for.
+    /// The number of levels per side that fit into the selected book's ladder.
     pub(crate) room: usize,
 }
 
-/// The action after a key.
+/// The action for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Nothing but drawing what is new.
+    /// Draw the changes.
     Draw,
-    /// Everything is to be drawn, since the screen may have been written over.
+    /// Draw the whole screen, because other output may have overwritten it.
     Redraw,
     Quit,
 }
@@ -66,12 +66,16 @@ impl View {
 
     /// The price step of a book's ladder, in ticks.
     pub(crate) fn step(&self, book: usize) -> Ticks {
-        let number = self.steps.get(book).copied().unwrap_or(0);
-        let digit = [1, 2, 5][number % 3];
-        Ticks((0..number / 3).fold(digit, |step, _| step * 10))
+        let index = self.step_index(book);
+        let digit = [1, 2, 5][index % 3];
+        Ticks((0..index / 3).fold(digit, |step, _| step * 10))
     }
 
-    /// A key was pressed.
+    fn step_index(&self, book: usize) -> usize {
+        self.steps.get(book).copied().unwrap_or(0)
+    }
+
+    /// Handles a key.
     pub(crate) fn key(&mut self, key: KeyEvent, screen: ScreenState) -> Action {
         if key.kind == KeyEventKind::Release {
             return Action::Draw;
@@ -100,30 +104,26 @@ impl View {
         Action::Draw
     }
 
-    /// Closes the help, or else leaves the layout.
+    /// Closes the help, or else returns to the layout of all books.
     fn back(&mut self) {
-        if self.help {
-            self.help = false;
-        } else {
+        if !std::mem::take(&mut self.help) {
             self.layout = Layout::All;
         }
     }
 
     fn toggle(&mut self, layout: Layout) {
-        self.layout = if self.layout == layout {
-            Layout::All
-        } else {
-            layout
+        self.layout = match self.layout == layout {
+            true => Layout::All,
+            false => layout,
         };
     }
 
-    /// Of two outcomes side by side both are grouped alike.
+    /// Changes the price step of the selected book; in the layout of two outcomes, of both.
     fn regroup(&mut self, screen: ScreenState, coarser: bool) {
-        let number = self.steps.get(self.selected).copied().unwrap_or(0);
-        let number = if coarser {
-            (number + 1).min(STEPS - 1)
-        } else {
-            number.saturating_sub(1)
+        let index = self.step_index(self.selected);
+        let index = match coarser {
+            true => (index + 1).min(STEPS - 1),
+            false => index.saturating_sub(1),
         };
         let pair = [Some(screen.pair.0), screen.pair.1];
         let other = pair.into_iter().flatten();
@@ -132,7 +132,7 @@ impl View {
             if self.steps.len() <= book {
                 self.steps.resize(book + 1, 0);
             }
-            self.steps[book] = number;
+            self.steps[book] = index;
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_no_key() {
+    fn key_releases_are_ignored() {
         let mut release = key(KeyCode::Char('q'));
         release.kind = KeyEventKind::Release;
         assert_eq!(View::new(None).key(release, SEEN), Action::Draw);
@@ -217,29 +217,25 @@ mod tests {
 
     #[test]
     fn keys_select_books() {
+        use KeyCode::{BackTab, Char, Down, End, Home, Left, Right, Tab, Up};
         let mut view = View::new(None);
-        let mut at = |code| {
-            let _ = view.key(key(code), SEEN);
-            view.selected
-        };
-        assert_eq!(
-            [at(KeyCode::Tab), at(KeyCode::Right), at(KeyCode::Down)],
-            [1, 2, 0]
-        );
-        assert_eq!([at(KeyCode::BackTab), at(KeyCode::Left)], [2, 1]);
-        assert_eq!([at(KeyCode::Char('3')), at(KeyCode::Char('9'))], [2, 2]);
-        assert_eq!([at(KeyCode::Home), at(KeyCode::End)], [0, 2]);
-    }
-
-    #[test]
-    fn there_may_be_no_book() {
-        let mut view = View::new(None);
-        for code in [
-            KeyCode::Tab,
-            KeyCode::Up,
-            KeyCode::Char('1'),
-            KeyCode::Char('g'),
+        for (code, selected) in [
+            (Tab, 1),
+            (Right, 2),
+            (Down, 0),
+            (BackTab, 2),
+            (Left, 1),
+            (Char('3'), 2),
+            (Char('9'), 2),
+            (Home, 0),
+            (End, 2),
         ] {
+            let _ = view.key(key(code), SEEN);
+            assert_eq!(view.selected, selected, "{code:?}");
+        }
+        // There may be no book.
+        let mut view = View::new(None);
+        for code in [Tab, Up, Char('1'), Char('g')] {
             assert_eq!(view.key(key(code), ScreenState::default()), Action::Draw);
         }
         assert_eq!(view.selected, 0);
@@ -312,10 +308,6 @@ mod tests {
         }
         let mut deep = View::new(Some(100));
         press(&mut deep, "-");
-        assert_eq!(
-            deep.depth,
-            Some(7),
-            "what cannot be seen is not counted down"
-        );
+        assert_eq!(deep.depth, Some(7), "hidden levels are not counted down");
     }
 }

@@ -1,4 +1,4 @@
-//! Rates and latencies of the last seconds.
+//! Rates and latencies of the last few seconds.
 
 use std::time::Duration;
 
@@ -6,13 +6,12 @@ use hdrhistogram::Histogram;
 use ticklot::Nanos;
 
 use crate::book_stats::book_latency;
-use crate::units::nanos;
-use crate::units::per_second;
+use crate::units::{nanos, per_second};
 
-/// How often the figures are made anew: oftener they cannot be read.
+/// The interval at which the percentiles are computed. Shorter intervals are unreadable.
 pub(crate) const REFRESH: Duration = Duration::from_millis(500);
 
-/// Latencies are of the current span and the one before it.
+/// Percentiles cover the current and the previous span.
 const SPAN: Duration = Duration::from_secs(10);
 
 /// Messages a second, over about a second.
@@ -24,7 +23,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// There were `count` until `now`.
+    /// Updates the rate with the total number of messages until `now`.
     pub(crate) fn take(&mut self, count: u64, now: Nanos) {
         const OVER: Duration = Duration::from_secs(1);
         let since = *self.since.get_or_insert(now);
@@ -36,7 +35,7 @@ impl Rate {
         }
     }
 
-    /// None before the first second is over.
+    /// None during the first second.
     pub(crate) fn per_second(&self) -> Option<f64> {
         self.per_second
     }
@@ -50,7 +49,7 @@ pub(crate) struct LatencySummary {
     pub(crate) max: u64,
 }
 
-/// How long messages took from the frame's receipt to the handler, in the last 10 to 20 seconds.
+/// The latencies from a frame's receipt to the handler, in the last 10 to 20 seconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     current: Histogram<u32>,
@@ -62,11 +61,10 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// How many histograms it has, each a [`book_latency`].
+    /// The number of its histograms, each a [`book_latency`].
     pub(crate) const HISTOGRAMS: usize = 3;
 
-    /// None was measured yet. No histogram at all would be a bug of the bounds below, and shows no
-    /// figures.
+    /// No latencies yet. None only if the bounds of the histogram are invalid, which would be a bug.
     pub(crate) fn new(now: Nanos) -> Option<Self> {
         let empty = book_latency()?;
         Some(Self {
@@ -83,7 +81,7 @@ impl Latency {
         self.current.saturating_record(ns);
     }
 
-    /// Begins a new span when the current one is over, and makes the figures anew when it is time.
+    /// Starts a new span when the current one is over, and computes the percentiles when they are due.
     pub(crate) fn refresh(&mut self, now: Nanos) {
         if now.since(self.since) >= SPAN {
             std::mem::swap(&mut self.current, &mut self.before);
@@ -107,7 +105,7 @@ impl Latency {
         })
     }
 
-    /// None when there was nothing to measure.
+    /// None without latencies.
     pub(crate) fn summary(&self) -> Option<LatencySummary> {
         self.summary
     }
@@ -140,9 +138,9 @@ mod tests {
         };
         assert_eq!(at(0, None), None);
         let slow = at(1, Some(100_000)).unwrap();
-        // Two digits of precision: within a hundredth.
+        // Two significant digits: within 1 %.
         assert!((99_000..=101_000).contains(&slow.p50), "{slow:?}");
-        // The slow one is in the span before.
+        // The slow one is in the previous span.
         let both = at(11, Some(1_000)).unwrap();
         assert!(both.p50 < 1_100 && both.max > 99_000, "{both:?}");
         let fast = at(21, Some(1_000)).unwrap();

@@ -1,11 +1,11 @@
-//! A channel that holds the latest value only: the feed's thread publishes, another thread reads when it is ready.
+//! A channel that holds only the latest value: the feed's thread publishes, and the drawing thread reads.
 //!
-//! The publisher never waits, and two values go back and forth, so nothing is allocated once both have grown.
+//! The publisher never waits. Two values are exchanged, so nothing is allocated once both have grown.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// A channel with two values, of which none is published yet. Allocates once.
+/// A channel with two unpublished values. Allocates once.
 pub(crate) fn channel<T>(first: T, second: T) -> (Publisher<T>, Reader<T>) {
     let shared = Arc::new(Shared {
         slot: Mutex::new(first),
@@ -23,7 +23,7 @@ pub(crate) fn channel<T>(first: T, second: T) -> (Publisher<T>, Reader<T>) {
 struct Shared<T> {
     /// Locked for the length of a write or a swap.
     slot: Mutex<T>,
-    /// Whether the value in the slot is published and not read. Changed under the lock only.
+    /// Whether the value in the slot is published and unread. Changed only under the lock.
     is_unread: AtomicBool,
 }
 
@@ -34,17 +34,16 @@ pub(crate) struct Publisher<T> {
 }
 
 impl<T> Publisher<T> {
-    /// Whether the last published value has been read, or none was published yet: a cheap check before the work of
+    /// Whether the last published value has been read, or none was published: a cheap check before
     /// [`publish`](Self::publish).
     #[inline]
     pub(crate) fn is_read(&self) -> bool {
         !self.shared.is_unread.load(Ordering::Relaxed)
     }
 
-    /// Publishes a value: `write` changes the one in the slot, and gets whether that is published and not read.
+    /// Publishes a value: `write` changes the value in the slot. Its second argument is whether that value is unread.
     ///
-    /// False when the reader holds the lock: `write` was not called, and the next attempt is not far. Never waits, and
-    /// allocates nothing of its own.
+    /// False when the reader holds the lock; then `write` was not called. Neither waits nor allocates.
     pub(crate) fn publish(&mut self, write: impl FnOnce(&mut T, bool)) -> bool {
         let mut slot = match self.shared.slot.try_lock() {
             Ok(slot) => slot,
@@ -57,19 +56,19 @@ impl<T> Publisher<T> {
     }
 }
 
-/// The reading side: it waits for a write that is under way, and for nothing else.
+/// The reading side. It waits only for a write in progress.
 #[derive(Debug)]
 pub(crate) struct Reader<T> {
     shared: Arc<Shared<T>>,
-    /// The value that was read last; it goes back into the slot at the next read.
+    /// The value that was read last. The next read puts it back into the slot.
     value: T,
 }
 
 impl<T> Reader<T> {
-    /// The last published value; none when it was read before. The value that was read before goes back to be written
-    /// again, as it is.
+    /// The last published value; none when it has been read. The value of the previous read goes back to the publisher
+    /// unchanged.
     pub(crate) fn read(&mut self) -> Option<&mut T> {
-        // Without the lock, so that the publisher can take it when there is nothing to read.
+        // Without the lock, so that the publisher can lock the slot while there is nothing to read.
         if !self.shared.is_unread.load(Ordering::Relaxed) {
             return None;
         }
@@ -81,7 +80,7 @@ impl<T> Reader<T> {
     }
 }
 
-/// Ignores that a write panicked: the publisher's thread reports it.
+/// Locks the slot, also after a write panicked, which the publisher's thread reports.
 fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn two_go_back_and_forth() {
+    fn two_values_are_exchanged() {
         let (mut publisher, mut reader) = channel(Vec::with_capacity(7), Vec::with_capacity(9));
         let mut capacities = Vec::new();
         for number in 0..4 {
@@ -120,7 +119,7 @@ mod tests {
             assert_eq!(*value, [number]);
             capacities.push(value.capacity());
         }
-        assert_eq!(capacities, [7, 9, 7, 9], "nothing was allocated anew");
+        assert_eq!(capacities, [7, 9, 7, 9], "nothing was allocated");
     }
 
     #[test]
@@ -155,22 +154,18 @@ mod tests {
         let (mut publisher, mut reader) = channel([0; 16], [0; 16]);
         let feed = std::thread::spawn(move || {
             for number in 1..=LAST {
-                let published = publisher.publish(|slot, _| slot.fill(number));
-                // Only the last must not be missed.
-                while number == LAST
-                    && !published
-                    && !publisher.publish(|slot, _| slot.fill(number))
-                {}
+                // Only the last value must not be missed.
+                while !publisher.publish(|slot, _| slot.fill(number)) && number == LAST {}
             }
         });
-        let mut screen = 0;
-        while screen < LAST {
+        let mut last = 0;
+        while last < LAST {
             let Some(value) = reader.read() else {
                 std::thread::yield_now();
                 continue;
             };
-            assert!(value[0] > screen && value.iter().all(|it| *it == value[0]));
-            screen = value[0];
+            assert!(value[0] > last && value.iter().all(|it| *it == value[0]));
+            last = value[0];
         }
         feed.join().unwrap();
     }

@@ -1,17 +1,17 @@
-//! A line a second for each book, for a pipe and for people.
+//! The output mode for pipes: a line per book and second.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use ticklot::{Books, Event, Nanos};
 
-use super::output_mode::{OutputMode, RunStats};
+use super::output_mode::{Context, OutputMode, RunStats};
 use crate::failure::Failure;
 use crate::format::{self, Printable};
 use crate::output::Output;
 use crate::{format_event, latency_table};
 
-/// The most subscriptions that the summary names.
+/// The most unconfirmed subscriptions that the summary names.
 const MAX_UNCONFIRMED: usize = 10;
 
 /// Prints books on standard output, and notices on standard error.
@@ -29,15 +29,15 @@ impl<'a> Lines<'a> {
     fn books(&mut self, books: &Books, stats: &mut RunStats, now: Nanos) -> io::Result<()> {
         self.text.clear();
         for id in books.ids() {
-            let panel = stats.panel_mut(id, books, now);
-            panel.take_rate(now);
-            format::line(&mut self.text, books, id, panel, now).map_err(io::Error::other)?;
+            let stats = stats.book_mut(id, books, now);
+            stats.update_rate(now);
+            format::line(&mut self.text, books, id, stats, now).map_err(io::Error::other)?;
         }
         self.output.out.write_all(self.text.as_bytes())?;
         self.output.out.flush()
     }
 
-    /// An event besides books.
+    /// Prints the line of an event.
     fn line(&mut self, event: &Event<'_>) -> io::Result<()> {
         self.text.clear();
         format_event::line(&mut self.text, event).map_err(io::Error::other)?;
@@ -55,15 +55,10 @@ impl<'a> Lines<'a> {
 impl OutputMode for Lines<'_> {
     const TICK: Duration = Duration::from_secs(1);
 
-    fn event(
-        &mut self,
-        event: &Event<'_>,
-        books: &Books,
-        stats: &mut RunStats,
-        now: Nanos,
-    ) -> Result<(), Failure> {
+    fn event(&mut self, event: &Event<'_>, context: Context<'_>) -> Result<(), Failure> {
+        let books = context.books;
         match event {
-            Event::Tick { .. } => self.books(books, stats, now)?,
+            Event::Tick { .. } => self.books(books, context.stats, context.now)?,
             event if format_event::is_notice(event, books) => self.notice(event, books),
             event if format_event::has_line(event, books) => self.line(event)?,
             _ => {}
@@ -76,22 +71,17 @@ impl OutputMode for Lines<'_> {
     }
 }
 
-/// What a run has seen, a line for each book.
+/// Writes the summary of a run, with a line for each book.
 pub(crate) fn summary(out: &mut dyn Write, books: &Books, stats: &RunStats) -> io::Result<()> {
-    for id in books.ids() {
-        let Some(panel) = stats.panel(id.0 as usize) else {
-            continue;
-        };
-        writeln!(
+    for (id, stats) in books.ids().filter_map(|id| Some((id, stats.book(id)?))) {
+        let [p50, p99, max] = [0.5, 0.99, 1.0].map(|at| format::Micros(stats.latency(at)));
+        let (name, messages, not_live) =
+            (Printable(books.name(id)), stats.messages, stats.not_live);
+        write!(
             out,
-            "{}: {} messages, {} while not live, latency p50 {} p99 {} max {}",
-            Printable(books.name(id)),
-            panel.messages,
-            panel.not_live,
-            format::Micros(panel.latency(0.5)),
-            format::Micros(panel.latency(0.99)),
-            format::Micros(panel.latency(1.0)),
+            "{name}: {messages} messages, {not_live} while not live, "
         )?;
+        writeln!(out, "latency p50 {p50} p99 {p99} max {max}")?;
     }
     if stats.other_messages > 0 {
         writeln!(out, "{} other messages", stats.other_messages)?;

@@ -1,11 +1,12 @@
-//! What there is to be drawn, kept on the drawing thread.
+//! The model of the full-screen view, which the drawing thread owns.
 
 use std::time::Duration;
 
 use ticklot::book::Book;
 use ticklot::events::LastTrade;
-use ticklot::{BookId, BookView, ConnectionId, Epoch, Level, Lots, Nanos, Scale, Side};
-use ticklot::{BookState, Ticks};
+use ticklot::{
+    BookId, BookState, BookView, ConnectionId, Epoch, Level, Lots, Nanos, Scale, Side, Ticks,
+};
 
 use super::change_highlights::{ChangeHighlights, Highlight};
 use super::latency::{Latency, Rate};
@@ -13,11 +14,12 @@ use super::latest_value::Reader;
 use super::log::{Log, LogLine};
 use super::ui_snapshot::{BookSnapshot, RecentTrades, UiSnapshot};
 use crate::format::Printable;
+use crate::units::trailing_zeros;
 
-/// The feed is silent when it has published nothing for so long: it publishes thirty times a second.
+/// The time without a snapshot after which the feed counts as silent. It publishes thirty snapshots a second.
 const NO_FEED_AFTER: Duration = Duration::from_secs(1);
 
-/// All that is known of the feed.
+/// The state of the feed as of the latest snapshot.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) books: Vec<BookModel>,
@@ -26,9 +28,9 @@ pub(crate) struct Model {
     pub(crate) log: Log,
     pub(crate) notice: LogLine,
     pub(crate) bad_lines: u64,
-    /// Latencies that were not measured.
+    /// The total number of latencies that were not kept.
     pub(crate) unsampled: u64,
-    /// When the feed last published.
+    /// When the latest snapshot was published.
     pub(crate) last_update: Nanos,
 }
 
@@ -39,14 +41,14 @@ impl Model {
             rate: Rate::default(),
             latency: Latency::new(now),
             log: Log::new(),
-            notice: LogLine::new(),
+            notice: LogLine::default(),
             bad_lines: 0,
             unsampled: 0,
             last_update: now,
         }
     }
 
-    /// Takes what the feed has left, if anything, and lets time pass.
+    /// Reads the latest snapshot, if there is a new one, and expires old data.
     pub(crate) fn take(&mut self, reader: &mut Reader<UiSnapshot>, now: Nanos) {
         if let Some(snapshot) = reader.read() {
             self.update(snapshot, now);
@@ -71,11 +73,11 @@ impl Model {
             self.books[at].update(book, now);
         }
         for sample in &snapshot.samples {
-            let own = self
+            let at = self
                 .books
                 .binary_search_by_key(&sample.book, |book| book.id);
-            let own = own.ok().and_then(|at| self.books.get_mut(at));
-            let own = own.and_then(|book| book.latency.as_mut());
+            let book = at.ok().and_then(|at| self.books.get_mut(at));
+            let own = book.and_then(|book| book.latency.as_mut());
             for latency in own.into_iter().chain(self.latency.as_mut()) {
                 latency.record(sample.ns);
             }
@@ -83,18 +85,18 @@ impl Model {
         let messages: u64 = self.books.iter().map(|book| book.messages).sum();
         self.rate.take(messages + snapshot.other_messages, now);
         self.log.follow(&snapshot.log);
-        self.notice.copy(&snapshot.notice);
+        self.notice.clone_from(&snapshot.notice);
         self.bad_lines = snapshot.bad_lines;
         self.unsampled = snapshot.unsampled;
     }
 
-    /// Whether the feed's thread publishes: if not, the state of every book is unknown.
+    /// Whether the feed's thread still publishes. If not, the state of every book is unknown.
     pub(crate) fn has_feed(&self, now: Nanos) -> bool {
         now.since(self.last_update) < NO_FEED_AFTER
     }
 
-    /// The book and the other outcome of its market, in their own order; alone when it has no other. Of
-    /// more than two outcomes the next one is the other.
+    /// The book and the other outcome of its market, by index, in ascending order. None if there is no other outcome; the
+    /// next one if there are several.
     pub(crate) fn pair(&self, at: usize) -> (usize, Option<usize>) {
         let Some(book) = self.books.get(at) else {
             return (at, None);
@@ -114,7 +116,7 @@ pub(crate) struct BookModel {
     pub(crate) id: BookId,
     connection: ConnectionId,
     market: String,
-    /// The market and the name, or one of them when they are the same.
+    /// The market and the name, or one of them if they are equal.
     pub(crate) title: String,
     pub(crate) scale: Scale,
     pub(crate) state: BookState,
@@ -126,10 +128,10 @@ pub(crate) struct BookModel {
     pub(crate) recent_trades: RecentTrades,
     pub(crate) rate: Rate,
     pub(crate) latency: Option<Latency>,
-    /// The levels. Whether they can be believed is said by `state` and not by this book's own.
+    /// The levels. Their validity is in `state`; the state of this copy is meaningless.
     levels: Book,
     highlights: ChangeHighlights,
-    /// How many decimals quantities have needed so far: the others are zeros.
+    /// The most decimals that a quantity has needed so far. The others are zeros.
     pub(crate) quantity_decimals: u8,
     /// The largest quantity so far.
     pub(crate) most_lots: Lots,
@@ -139,10 +141,10 @@ pub(crate) struct BookModel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) level: Level,
-    /// What rests at it and at every better price.
+    /// The cumulative quantity at this and every better price.
     pub(crate) sum: i128,
     pub(crate) highlight: Option<Highlight>,
-    /// Whether there may be more in it than is known: the last group of a book that ends within it.
+    /// Whether the group may contain levels beyond the known depth of the book.
     pub(crate) partial: bool,
 }
 
@@ -191,14 +193,14 @@ impl BookModel {
         }
         self.last_trade = snapshot.last_trade;
         if self.recent_trades.count() != snapshot.recent_trades.count() {
-            self.recent_trades = snapshot.recent_trades;
-            let traded: Vec<Lots> = self.recent_trades.iter().filter_map(|it| it.lots).collect();
-            traded.into_iter().for_each(|lots| self.make_room(lots));
+            self.recent_trades.follow(&snapshot.recent_trades);
+            let lots = snapshot.recent_trades.iter().filter_map(|it| it.lots);
+            lots.for_each(|lots| self.make_room(lots));
         }
         self.rate.take(self.messages, now);
     }
 
-    /// Ticks and lots have another size from now on: the levels in the old ones are dropped.
+    /// Sets another scale, and drops the levels, which have the old one.
     fn rescale(&mut self, scale: Scale) {
         self.scale = scale;
         self.levels = Book::new(scale);
@@ -209,15 +211,15 @@ impl BookModel {
 
     fn replace(&mut self, snapshot: &BookSnapshot, now: Nanos) {
         let first = self.updates == 0;
-        // What a book held is what a book can hold.
-        if let Ok(changes) = self
+        // Does not fail, because the levels are those of a valid book.
+        let applied = self
             .levels
-            .apply_snapshot(&snapshot.bids, &snapshot.asks, now)
-        {
+            .apply_snapshot(&snapshot.bids, &snapshot.asks, now);
+        if let Ok(changes) = applied {
             self.highlights.take(changes, now);
         }
         if first {
-            // All of it is new; lit up it would say nothing.
+            // Highlighting every level would be meaningless.
             self.highlights.clear();
         }
         for level in snapshot.bids.iter().chain(&snapshot.asks) {
@@ -225,8 +227,7 @@ impl BookModel {
         }
     }
 
-    /// Sees to it that a quantity can be shown whole. The room never shrinks: columns stay where they
-    /// are.
+    /// Makes room for a quantity. The room never shrinks, so that columns keep their position.
     fn make_room(&mut self, lots: Lots) {
         self.most_lots = self.most_lots.max(lots);
         let all = self.scale.quantity_decimals();
@@ -252,7 +253,7 @@ impl BookModel {
         self.levels.crc32()
     }
 
-    /// The best `most` rows of a side, put together by a price step.
+    /// The best `most` rows of a side, grouped by a price step.
     pub(crate) fn rows(&self, side: Side, step: Ticks, most: usize) -> Vec<Row> {
         let view = self.levels.grouped(step);
         let covers = view.covers(side);
@@ -277,27 +278,13 @@ impl BookModel {
     }
 }
 
-/// The prices that a group is made of: a bid's is at its lowest, an ask's at its highest.
+/// The prices of a group. `at` is the lowest price of a group of bids and the highest of a group of asks.
 fn group(side: Side, at: Ticks, step: Ticks) -> (Ticks, Ticks) {
     let width = Ticks(step.0.max(1) - 1);
     match side {
         Side::Bid => (at, at + width),
         Side::Ask => (at - width, at),
     }
-}
-
-/// How many zeros a number ends with; of zero, all.
-fn trailing_zeros(number: i64) -> u8 {
-    let mut rest = number;
-    let mut zeros = 0;
-    while zeros < u8::MAX && rest % 10 == 0 {
-        if rest == 0 {
-            return u8::MAX;
-        }
-        rest /= 10;
-        zeros += 1;
-    }
-    zeros
 }
 
 #[cfg(test)]
@@ -324,10 +311,7 @@ mod tests {
         assert_eq!(prices(&bids), [10, 9, 7]);
         let sums: Vec<i128> = bids.iter().map(|row| row.sum).collect();
         assert_eq!(sums, [1, 3, 7]);
-        assert!(
-            bids.iter().all(|row| !row.partial),
-            "all that is shown is known"
-        );
+        assert!(bids.iter().all(|row| !row.partial));
         assert_eq!(book.rows(Side::Bid, Ticks(1), 2).len(), 2);
         assert_eq!(book.spread(), Some(Ticks(1)));
         assert_eq!(book.crc32(), digest);
@@ -365,16 +349,12 @@ mod tests {
         let book = &feed.take().books[0];
         let partial = |side| -> Vec<(i64, bool)> {
             let rows = book.rows(side, Ticks(10), 9);
-            rows.iter()
-                .map(|row| (row.level.ticks.0, row.partial))
-                .collect()
+            let rows = rows.iter().map(|row| (row.level.ticks.0, row.partial));
+            rows.collect()
         };
         assert_eq!(partial(Side::Bid), [(20, false), (10, true)]);
-        assert_eq!(
-            partial(Side::Ask),
-            [(40, false)],
-            "it ends where the book does"
-        );
+        // The group ends at the last level of the book.
+        assert_eq!(partial(Side::Ask), [(40, false)]);
     }
 
     #[test]
@@ -460,17 +440,6 @@ mod tests {
         feed.tick();
         let book = &feed.take().books[0];
         assert_eq!(book.state, BookState::Disconnected);
-        assert_eq!(
-            prices(&book.rows(Side::Bid, Ticks(1), 9)),
-            [10],
-            "still to be seen"
-        );
-    }
-
-    #[test]
-    fn counts_trailing_zeros() {
-        for (number, want) in [(1, 0), (10, 1), (-1_200, 2), (0, u8::MAX), (i64::MIN, 0)] {
-            assert_eq!(trailing_zeros(number), want, "{number}");
-        }
+        assert_eq!(prices(&book.rows(Side::Bid, Ticks(1), 9)), [10]);
     }
 }

@@ -1,118 +1,110 @@
 //! The output modes of `watch`, and the handler that counts for them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::{self, Bayse};
-use ticklot::capture::BookRows;
-use ticklot::control::Clock;
-use ticklot::control::{ConnectionSummary, ShutdownHandle};
+use ticklot::control::{Clock, ConnectionSummary, ShutdownHandle};
 use ticklot::events::Receipt;
 use ticklot::jayx::{self, JayX};
+use ticklot::kraken::Kraken;
 use ticklot::venue::{Venue, VenueName};
 use ticklot::{BookId, Books, ConnectionId, Event, Handler, Nanos, OnMessage};
 
 use crate::book_stats::{BookLatency, BookStats};
-use crate::csv_rows::cannot_write;
+use crate::csv_rows::CsvRows;
 use crate::decode_paths::DecodePaths;
-use crate::failure::Failure;
+use crate::failure::{Failure, break_on_failure};
 use crate::format_event::is_in_unit;
-use ticklot::kraken::Kraken;
 
-/// An output mode, which is called on the reading task.
+/// An output mode. Its methods are called on the reading task.
 pub(crate) trait OutputMode {
     /// The interval of `Event::Tick`.
     const TICK: Duration;
-    /// Whether it is over when the terminal hangs up.
+    /// Whether SIGHUP stops the feed.
     const HANGS_UP: bool = false;
-    /// How many histograms are kept of a book: the summary's, and those of the view.
+    /// The number of histograms per book: one for the summary, and those of the view.
     const HISTOGRAMS: usize = 1;
 
-    /// The feed is about to run.
-    fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
-        let _ = begin;
+    /// Called before the feed runs.
+    fn begin(&mut self, _: StartInfo) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// Something happened; it is counted already.
-    fn event(
-        &mut self,
-        event: &Event<'_>,
-        books: &Books,
-        stats: &mut RunStats,
-        now: Nanos,
-    ) -> Result<(), Failure>;
+    /// Called for each event, after it is counted.
+    fn event(&mut self, event: &Event<'_>, context: Context<'_>) -> Result<(), Failure>;
 
-    /// A message of a venue, before the events that it leads to; it is counted already.
+    /// Called for each message of a venue, after it is counted and before the events that it causes.
     fn message(
         &mut self,
-        message: &VenueMessage<'_>,
-        connection: ConnectionId,
-        now: Nanos,
+        _message: &VenueMessage<'_>,
+        _connection: ConnectionId,
+        _now: Nanos,
     ) -> Result<(), Failure> {
-        let _ = (message, connection, now);
         Ok(())
     }
 
-    /// The feed has run. Called after failures too.
+    /// Called after the feed has run, also after failures.
     fn end(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> Result<(), Failure>;
 }
 
-/// A message of a venue, for what the events do not cover.
+/// The state of the feed at an event.
+pub(crate) struct Context<'a> {
+    pub(crate) books: &'a Books,
+    pub(crate) stats: &'a mut RunStats,
+    pub(crate) now: Nanos,
+}
+
+/// A message of a venue with fields that no event has.
 pub(crate) enum VenueMessage<'a> {
     JayX(&'a jayx::Message<'a>),
     Bayse(&'a bayse::Message<'a>),
 }
 
-/// The facts of a feed before it runs.
+/// The properties of a feed before it runs.
 pub(crate) struct StartInfo {
     /// The feed's clock.
     pub(crate) clock: Clock,
-    /// To end it.
+    /// Stops the feed.
     pub(crate) stopper: ShutdownHandle,
     /// The venue of each connection.
     pub(crate) venues: Vec<VenueName>,
 }
 
 /// The counts of a feed.
+#[derive(Default)]
 pub(crate) struct RunStats {
-    /// By book.
+    /// By book id.
     books: Vec<BookStats>,
-    /// How many histograms are kept of a book.
+    /// The number of histograms per book.
     histograms: usize,
     /// Lines that could not be read.
     pub(crate) bad_lines: u64,
-    /// Messages that are no books.
+    /// Messages other than order books.
     pub(crate) other_messages: u64,
-    /// The paths that order books took, once the feed has run.
+    /// Order books per decode path, set after the feed has run.
     pub(crate) paths: DecodePaths,
-    /// Subscriptions without a confirmation, and how often each was requested.
+    /// Unconfirmed subscriptions, with the number of requests for each.
     pub(crate) unconfirmed: BTreeMap<(ConnectionId, String), u32>,
 }
 
 impl RunStats {
-    /// Nothing yet, where so many histograms are kept of a book.
+    /// No counts yet, for a mode with `histograms` per book.
     pub(crate) fn new(histograms: usize) -> Self {
         Self {
-            books: Vec::new(),
             histograms,
-            bad_lines: 0,
-            other_messages: 0,
-            paths: DecodePaths::default(),
-            unconfirmed: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
-    /// The counts of a book; none before its first message.
-    pub(crate) fn panel(&self, at: usize) -> Option<&BookStats> {
-        self.books.get(at)
+    /// The counts of a book; none before its first event.
+    pub(crate) fn book(&self, id: BookId) -> Option<&BookStats> {
+        self.books.get(id.0 as usize)
     }
 
-    /// The counts of a book, to be changed.
-    pub(crate) fn panel_mut(&mut self, id: BookId, books: &Books, now: Nanos) -> &mut BookStats {
+    /// The counts of a book, which are created at its first event.
+    pub(crate) fn book_mut(&mut self, id: BookId, books: &Books, now: Nanos) -> &mut BookStats {
         let at = id.0 as usize;
         while self.books.len() <= at {
             let latency = BookLatency::new(books, self.histograms);
@@ -125,15 +117,15 @@ impl RunStats {
         match event {
             Event::Book(update) => {
                 let state = books.state(update.book);
-                let panel = self.panel_mut(update.book, books, now);
-                panel.update(update, state, now);
+                let stats = self.book_mut(update.book, books, now);
+                stats.update(update, state, now);
             }
             Event::Trades(trades) if is_in_unit(trades, books) => {
                 if let Some(book) = trades.book {
-                    self.panel_mut(book, books, now).trades(trades.trades);
+                    self.book_mut(book, books, now).trades(trades.trades);
                 }
             }
-            Event::Scale { book, .. } => self.panel_mut(*book, books, now).last_trade = None,
+            Event::Scale { book, .. } => self.book_mut(*book, books, now).last_trade = None,
             Event::BadLine { .. } => self.bad_lines += 1,
             Event::Unconfirmed {
                 connection,
@@ -156,99 +148,69 @@ impl RunStats {
     }
 }
 
-/// Counts, writes rows, and has a feed shown.
+/// The handler of `watch`: counts, writes rows, and passes events to an output mode.
 pub(crate) struct Watcher<S> {
-    show: S,
+    mode: S,
     stats: RunStats,
-    rows: Option<BookRows<BufWriter<File>>>,
+    pub(crate) rows: CsvRows,
     clock: Box<dyn Fn() -> Nanos>,
     failed: Option<Failure>,
 }
 
 impl<S: OutputMode> Watcher<S> {
-    pub(crate) fn new(show: S) -> Result<Self, Failure> {
-        Ok(Self {
-            show,
-            stats: RunStats::new(S::HISTOGRAMS),
-            rows: None,
-            clock: Box::new(|| Nanos(0)),
-            failed: None,
-        })
+    /// A watcher whose clock stands still until [`begin`](Self::begin).
+    pub(crate) fn new(mode: S) -> Self {
+        Self::with_clock(mode, Box::new(|| Nanos(0)))
     }
 
     /// A watcher with another clock, for tests.
-    pub(crate) fn with_clock(show: S, clock: Box<dyn Fn() -> Nanos>) -> Result<Self, Failure> {
-        let mut watcher = Self::new(show)?;
-        watcher.clock = clock;
-        Ok(watcher)
+    pub(crate) fn with_clock(mode: S, clock: Box<dyn Fn() -> Nanos>) -> Self {
+        Self {
+            mode,
+            stats: RunStats::new(S::HISTOGRAMS),
+            rows: CsvRows::default(),
+            clock,
+            failed: None,
+        }
     }
 
     pub(crate) fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
         let clock = begin.clock;
         self.clock = Box::new(move || clock.now());
-        self.show.begin(begin)
+        self.mode.begin(begin)
     }
 
-    /// Has a row written for each order-book message from now on.
-    pub(crate) fn write_rows(&mut self, rows: BookRows<BufWriter<File>>) {
-        self.rows = Some(rows);
-    }
-
-    /// The feed has run: counts the paths that its order books took.
+    /// Sets the counts of the decode paths after the feed has run.
     pub(crate) fn count_paths(&mut self, ended: &[ConnectionSummary]) {
         self.stats.paths = DecodePaths::of(ended.iter().map(|end| end.stats));
     }
 
-    /// The feed has run: what failed, if anything did.
+    /// Ends the output after the feed has run, and returns the first failure.
     pub(crate) fn end(mut self, books: &Books) -> Result<(), Failure> {
-        let shown = self.show.end(books, &self.stats, (self.clock)());
-        let written = self.rows.as_mut().map_or(Ok(()), BookRows::flush);
-        self.failed.map_or(Ok(()), Err)?;
-        shown?;
-        written.map_err(|error| cannot_write(&error))
+        let shown = self.mode.end(books, &self.stats, (self.clock)());
+        let written = self.rows.flush();
+        self.failed.map_or(Ok(()), Err).and(shown).and(written)
     }
 
-    fn message(
-        &mut self,
-        message: Option<VenueMessage<'_>>,
-        receipt: Receipt,
-    ) -> Result<(), Failure> {
+    fn message(&mut self, message: Option<&VenueMessage<'_>>, receipt: Receipt) -> ControlFlow<()> {
         self.stats.other_messages += 1;
-        match message {
-            Some(message) => {
-                let now = (self.clock)();
-                self.show.message(&message, receipt.connection, now)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Ends the feed when something failed.
-    fn flow(&mut self, worked: Result<(), Failure>) -> ControlFlow<()> {
-        match worked {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(failure) => {
-                self.failed = Some(failure);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    fn work(&mut self, event: &Event<'_>, books: &Books) -> Result<(), Failure> {
-        let now = (self.clock)();
-        self.stats.count(event, books, now);
-        if let (Event::Book(update), Some(rows)) = (event, &mut self.rows) {
-            let written = rows.write(update, books);
-            written.map_err(|error| cannot_write(&error))?;
-        }
-        self.show.event(event, books, &mut self.stats, now)
+        let shown = message.map(|message| {
+            let now = (self.clock)();
+            self.mode.message(message, receipt.connection, now)
+        });
+        break_on_failure(shown.unwrap_or(Ok(())), &mut self.failed)
     }
 }
 
 impl<S: OutputMode> Handler for Watcher<S> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        let worked = self.work(&event, books);
-        self.flow(worked)
+        let now = (self.clock)();
+        let stats = &mut self.stats;
+        stats.count(&event, books, now);
+        let written = self.rows.write(&event, books);
+        let context = Context { books, stats, now };
+        let shown = written.and_then(|()| self.mode.event(&event, context));
+        break_on_failure(shown, &mut self.failed)
     }
 }
 
@@ -259,8 +221,7 @@ impl<S: OutputMode> OnMessage<JayX> for Watcher<S> {
         receipt: Receipt,
         _: &Books,
     ) -> ControlFlow<()> {
-        let worked = self.message(Some(VenueMessage::JayX(message)), receipt);
-        self.flow(worked)
+        self.message(Some(&VenueMessage::JayX(message)), receipt)
     }
 }
 
@@ -271,12 +232,11 @@ impl<S: OutputMode> OnMessage<Bayse> for Watcher<S> {
         receipt: Receipt,
         _: &Books,
     ) -> ControlFlow<()> {
-        let worked = self.message(Some(VenueMessage::Bayse(message)), receipt);
-        self.flow(worked)
+        self.message(Some(&VenueMessage::Bayse(message)), receipt)
     }
 }
 
-/// The events cover all of its messages: they are counted alone.
+/// The events cover all of Kraken's messages, so the messages are only counted.
 impl<S: OutputMode> OnMessage<Kraken> for Watcher<S> {
     fn on_message(
         &mut self,
@@ -284,8 +244,7 @@ impl<S: OutputMode> OnMessage<Kraken> for Watcher<S> {
         receipt: Receipt,
         _: &Books,
     ) -> ControlFlow<()> {
-        let worked = self.message(None, receipt);
-        self.flow(worked)
+        self.message(None, receipt)
     }
 }
 
@@ -304,15 +263,19 @@ mod tests {
         }
         let first = feed.books.ids().next().unwrap();
         feed.snapshot(first, &[(10, 1)], &[]);
-        // Counts without a message, as a trade makes them.
+        // Counts without a message, as after a trade.
         let second = feed.books.ids().nth(1).unwrap();
-        feed.stats.panel_mut(second, &feed.books, Nanos(0));
+        feed.stats.book_mut(second, &feed.books, Nanos(0));
+        let lines = summary_of(&feed);
+        assert!(lines[0].contains("p50 0.0us"), "{lines:?}");
+        assert!(lines[1].ends_with("latency p50 - p99 - max -"), "{lines:?}");
+    }
+
+    fn summary_of(feed: &Fixture) -> Vec<String> {
         let mut out = Vec::new();
         summary(&mut out, &feed.books, &feed.stats).unwrap();
         let out = String::from_utf8(out).unwrap();
-        let lines: Vec<&str> = out.lines().collect();
-        assert!(lines[0].contains("p50 0.0us"), "{out}");
-        assert!(lines[1].ends_with("latency p50 - p99 - max -"), "{out}");
+        out.lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -327,20 +290,18 @@ mod tests {
                 attempts,
             });
         }
-        let told = |feed: &Fixture| {
-            let mut out = Vec::new();
-            summary(&mut out, &feed.books, &feed.stats).unwrap();
-            let out = String::from_utf8(out).unwrap();
-            let lines = out.lines().filter(|it| it.contains("confirmed"));
-            lines.map(str::to_owned).collect::<Vec<_>>()
+        let unconfirmed = |feed: &Fixture| {
+            let mut lines = summary_of(feed);
+            lines.retain(|it| it.contains("confirmed"));
+            lines
         };
         let named = |rooms: std::ops::Range<u32>| {
             rooms.map(|at| format!("room-{at} is not confirmed after request {}", at - 8))
         };
         let more = "2 other subscriptions are not confirmed".to_owned();
         let expected: Vec<String> = named(10..20).chain([more]).collect();
-        assert_eq!(told(&feed), expected);
-        // The same room of another connection is another subscription.
+        assert_eq!(unconfirmed(&feed), expected);
+        // The same room on another connection is another subscription.
         for connection in [ConnectionId(1), connection] {
             let room = &rooms[0];
             feed.event(Event::Subscribed { connection, room });
@@ -352,7 +313,7 @@ mod tests {
             room,
         });
         let expected: Vec<String> = named(12..22).collect();
-        assert_eq!(told(&feed), expected);
+        assert_eq!(unconfirmed(&feed), expected);
     }
 
     #[test]
@@ -372,12 +333,11 @@ mod tests {
         }
         feed.tick();
         feed.take();
-        let panel = |id: &BookId| feed.stats.panel(id.0 as usize).unwrap();
-        let has_figure = |id: &&BookId| panel(id).latency(0.5).is_some();
-        let measured: Vec<BookId> = ids.iter().filter(has_figure).copied().collect();
+        let is_measured = |id: &&BookId| feed.stats.book(**id).unwrap().latency(0.5).is_some();
+        let measured: Vec<BookId> = ids.iter().filter(is_measured).copied().collect();
         let count = measured.len();
         assert!((4..16).contains(&count), "{count} of {}", ids.len());
-        assert_eq!(measured, ids[..count], "the first ones");
+        assert_eq!(measured, ids[..count], "the first books");
         let drawn = feed.model.books.iter().filter(|it| it.latency.is_some());
         assert!(drawn.map(|it| it.id).eq(measured), "the view agrees");
         let reserved = feed.books.memory() - books;
@@ -386,6 +346,6 @@ mod tests {
             "{reserved}"
         );
         feed.stats = RunStats::new(1);
-        assert_eq!(feed.books.memory(), books, "given back");
+        assert_eq!(feed.books.memory(), books, "the reservation is released");
     }
 }

@@ -1,4 +1,4 @@
-//! Renders the model at most thirty times a second.
+//! Draws the model at most thirty times a second.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use super::ui_snapshot::UiSnapshot;
 /// The least time between two drawings: a thirtieth of a second, rounded up.
 pub(crate) const FRAME: Duration = Duration::from_nanos(33_333_334);
 
-/// When the next drawing is due.
+/// Limits the rate of drawings.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FrameLimiter {
     last: Option<Nanos>,
 }
 
 impl FrameLimiter {
-    /// Whether a drawing is due; if so it is taken for done.
+    /// Whether a drawing is due. If so, the next one is due an interval later.
     pub(crate) fn is_due(&mut self, now: Nanos) -> bool {
         let is_due = self.wait(now) == Duration::ZERO;
         if is_due {
@@ -33,7 +33,7 @@ impl FrameLimiter {
         is_due
     }
 
-    /// How long until the next drawing.
+    /// The time until the next drawing.
     pub(crate) fn wait(&self, now: Nanos) -> Duration {
         match self.last {
             None => Duration::ZERO,
@@ -47,14 +47,14 @@ pub(crate) struct Renderer<B: Backend> {
     terminal: Terminal<B>,
     reader: Reader<UiSnapshot>,
     model: Model,
-    /// The frozen model, and since when.
+    /// The frozen model, and when it was frozen.
     frozen: Option<(Box<Model>, Nanos)>,
     view: View,
     theme: Theme,
     frame_limiter: FrameLimiter,
-    /// How many levels a side there was room for.
+    /// The number of levels per side that fit in the last drawing.
     room: usize,
-    /// Whether the screen may have been written over.
+    /// Whether other output may have overwritten the screen.
     is_torn: bool,
 }
 
@@ -83,12 +83,12 @@ impl<B: Backend> Renderer<B> {
         })
     }
 
-    /// How long until the next drawing.
+    /// The time until the next drawing.
     pub(crate) fn wait(&self, now: Nanos) -> Duration {
         self.frame_limiter.wait(now)
     }
 
-    /// A key was pressed; false when it was to quit.
+    /// Handles a key; false if it quits.
     pub(crate) fn key(&mut self, key: KeyEvent, now: Nanos) -> bool {
         let screen = ScreenState {
             books: self.model.books.len(),
@@ -105,7 +105,7 @@ impl<B: Backend> Renderer<B> {
         action != Action::Quit
     }
 
-    /// Draws what there is, if it is time; says whether it did.
+    /// Draws the latest model if a drawing is due; returns whether it drew.
     pub(crate) fn draw_if_due(&mut self, now: Nanos) -> Result<bool, B::Error> {
         let is_due = self.frame_limiter.is_due(now);
         if is_due {
@@ -114,11 +114,11 @@ impl<B: Backend> Renderer<B> {
         Ok(is_due)
     }
 
-    /// Draws what there is.
+    /// Draws the latest model.
     pub(crate) fn draw(&mut self, now: Nanos) -> Result<(), B::Error> {
         self.model.take(&mut self.reader, now);
         if std::mem::take(&mut self.is_torn) {
-            // `Terminal::clear` requests the cursor's position, and fails when the reply is late.
+            // `Terminal::clear` would query the cursor's position, and fail if the reply is late.
             let area = self.terminal.get_frame().area();
             self.terminal.resize(area)?;
         }
@@ -166,7 +166,7 @@ mod tests {
                 drawn.push(now);
             }
         }
-        // Thirty-one of them take more than a second.
+        // Thirty-one drawings take more than a second.
         for window in drawn.windows(31) {
             assert!(window[30].since(window[0]) >= Duration::from_secs(1));
         }
@@ -182,9 +182,7 @@ mod tests {
         assert_eq!(wait, FRAME - Duration::from_nanos(1));
         let due = Nanos(6 + u64::try_from(wait.as_nanos()).unwrap());
         assert!(!frame_limiter.is_due(Nanos(due.0 - 1)) && frame_limiter.is_due(due));
-        assert_eq!(
-            frame_limiter.wait(due.after(Duration::from_secs(9))),
-            Duration::ZERO
-        );
+        let later = due.after(Duration::from_secs(9));
+        assert_eq!(frame_limiter.wait(later), Duration::ZERO);
     }
 }

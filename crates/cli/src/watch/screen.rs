@@ -1,4 +1,4 @@
-//! The full-screen view: the feed on its own thread, the drawing on another.
+//! The output mode for terminals: a full-screen view, which a separate thread draws.
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -8,25 +8,24 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input};
-use ticklot::control::Clock;
-use ticklot::control::ShutdownHandle;
+use ticklot::control::{Clock, ShutdownHandle};
 use ticklot::{Books, Event, Nanos};
 
 use super::draw::theme::Theme;
 use super::keys::View;
 use super::latest_value::Reader;
 use super::lines;
-use super::output_mode::{OutputMode, RunStats, StartInfo};
+use super::output_mode::{Context, OutputMode, RunStats, StartInfo};
 use super::renderer::Renderer;
 use super::terminal::{self, TerminalGuard};
 use super::ui_publisher::UiPublisher;
 use super::ui_snapshot::UiSnapshot;
-use crate::failure::Failure;
+use crate::failure::{Failure, work};
 
-/// How long the end waits for a terminal that takes nothing.
+/// The time limit for the last drawing on a terminal that blocks writes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The feed's side, and the handle of the drawing thread.
+/// The feed's side of the view, and the handle of the drawing thread.
 pub(crate) struct Screen<'a> {
     out: &'a mut Box<dyn Write>,
     depth: Option<NonZeroUsize>,
@@ -35,12 +34,12 @@ pub(crate) struct Screen<'a> {
     running: Option<Running>,
 }
 
-/// The drawing thread, and the terminal that it draws on.
+/// The drawing thread and its terminal.
 struct Running {
     clock: Clock,
     is_over: Arc<AtomicBool>,
     drawing: JoinHandle<io::Result<()>>,
-    /// Given back after the thread has ended.
+    /// Restores the terminal after the thread has ended.
     _guard: TerminalGuard,
 }
 
@@ -56,14 +55,14 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Ends the drawing thread after a last snapshot.
+    /// Publishes a last snapshot and stops the drawing thread.
     fn finish(&mut self, books: &Books, stats: &RunStats) -> Result<(), Failure> {
         let Some(running) = self.running.take() else {
             return Ok(());
         };
         let deadline = Instant::now() + PATIENCE;
         let is_late = || Instant::now() > deadline;
-        while !self.ui_publisher.give(books, stats, running.clock.now()) && !is_late() {
+        while !self.ui_publisher.publish(books, stats, running.clock.now()) && !is_late() {
             thread::yield_now();
         }
         running.is_over.store(true, Ordering::SeqCst);
@@ -72,22 +71,20 @@ impl<'a> Screen<'a> {
         }
         if !running.drawing.is_finished() {
             terminal::abandon();
-            // An error would be written to where nothing is taken.
+            // An error message would block as well; a broken pipe is reported without one.
             return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
         }
         match running.drawing.join() {
             Ok(drawn) => drawn.map_err(|error| cannot_draw(&error)),
             // The panic was printed when it happened.
-            Err(_) => Err(Failure::work("the drawing broke off")),
+            Err(_) => Err(Failure::work("the drawing thread panicked")),
         }
     }
 }
 
-/// An error of the terminal, with the alternatives to it.
+/// The error of the terminal, with the alternatives to it.
 fn cannot_draw(error: &io::Error) -> Failure {
-    Failure::work(format_args!(
-        "cannot use the terminal: {error} (--json, or a pipe, needs none)"
-    ))
+    work!("cannot use the terminal: {error} (--json, or a pipe, needs none)")
 }
 
 impl OutputMode for Screen<'_> {
@@ -100,9 +97,9 @@ impl OutputMode for Screen<'_> {
             return Ok(());
         };
         let clock = begin.clock;
-        let taken = TerminalGuard::enter().map_err(|error| cannot_draw(&error))?;
+        let guard = TerminalGuard::enter().map_err(|error| cannot_draw(&error))?;
         let view = View::new(self.depth.map(NonZeroUsize::get));
-        let (screen, theme) = (taken.screen(), Theme::from_env());
+        let (screen, theme) = (guard.screen(), Theme::from_env());
         let renderer = Renderer::new(screen, reader, view, theme, clock.now());
         let renderer = renderer.map_err(|error| cannot_draw(&error))?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -120,19 +117,13 @@ impl OutputMode for Screen<'_> {
             clock,
             is_over,
             drawing,
-            _guard: taken,
+            _guard: guard,
         });
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        event: &Event<'_>,
-        books: &Books,
-        stats: &mut RunStats,
-        now: Nanos,
-    ) -> Result<(), Failure> {
-        self.ui_publisher.event(event, books, stats, now)
+    fn event(&mut self, event: &Event<'_>, context: Context<'_>) -> Result<(), Failure> {
+        self.ui_publisher.event(event, context)
     }
 
     fn end(&mut self, books: &Books, stats: &RunStats, _: Nanos) -> Result<(), Failure> {
@@ -141,12 +132,12 @@ impl OutputMode for Screen<'_> {
     }
 }
 
-/// What the drawing thread has.
+/// The state of the drawing thread.
 struct Drawing {
     renderer: Renderer<terminal::Screen>,
     clock: Clock,
     is_over: Arc<AtomicBool>,
-    /// The feed is ended with the drawing, however that ends.
+    /// Stops the feed when the drawing ends, also after a panic.
     _stop: StopOnDrop,
 }
 
@@ -166,19 +157,18 @@ impl Drawing {
                 return Ok(());
             }
             let now = self.clock.now();
-            let drawn = terminal::while_taken(|| self.renderer.draw_if_due(now));
-            drawn.transpose()?;
+            terminal::while_taken(|| self.renderer.draw_if_due(now)).transpose()?;
         }
         let now = self.clock.now();
         terminal::while_taken(|| self.renderer.draw(now)).transpose()?;
         Ok(())
     }
 
-    /// False when the user has had enough.
+    /// Handles an input event; false for a key that quits.
     fn input(&mut self, input: &Input) -> bool {
         match input {
             Input::Key(key) => self.renderer.key(*key, self.clock.now()),
-            // The size is asked for at each drawing.
+            // A resize needs no action, because each drawing reads the terminal's size.
             _ => true,
         }
     }

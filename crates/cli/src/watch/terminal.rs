@@ -16,43 +16,43 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 
-/// Whether the terminal is taken over and has not been given back.
+/// Whether the terminal is in raw mode on its alternate screen.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Whether a picture is being written at this moment.
+/// Whether a frame is being written.
 static WRITING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether it is this thread that writes pictures.
+    /// Whether this thread writes frames.
     static WRITES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How long who gives the terminal back waits for a picture that is being written.
+/// The time limit for a frame that is being written when the terminal is restored.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The backend of the drawing.
 pub(crate) type Screen = CrosstermBackend<BufWriter<Stdout>>;
 
-/// The terminal while it is taken over. Dropping it gives it back.
+/// Keeps the terminal in raw mode on its alternate screen. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct TerminalGuard(());
 
 impl TerminalGuard {
-    /// Takes the terminal over: its other screen, without echo, without a cursor. From now on a panic
-    /// gives it back before it is printed.
+    /// Enters raw mode and the alternate screen, and hides the cursor. From now on a panic restores the terminal before
+    /// its message is printed.
     ///
     /// # Errors
-    /// There is no terminal, or it cannot be written to; it is as it was then.
+    /// There is no terminal, or writing to it fails. The terminal is restored.
     pub fn enter() -> io::Result<Self> {
-        give_back_on_panic();
+        restore_on_panic();
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
-        let taken = Self(());
+        let guard = Self(());
         execute!(io::stdout(), EnterAlternateScreen, Hide)?;
-        Ok(taken)
+        Ok(guard)
     }
 
-    /// What pictures are written to, each in one piece.
+    /// The backend, which buffers a whole frame.
     pub(crate) fn screen(&self) -> Screen {
         CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()))
     }
@@ -60,14 +60,14 @@ impl TerminalGuard {
 
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-/// Writes a picture, unless the terminal has been given back meanwhile; none then.
+/// Calls `write` to write a frame, unless the terminal has been restored; then returns none.
 ///
-/// Who gives it back waits until the picture is written: either sees what the other one has stored before
-/// it looks.
+/// A thread that restores the terminal waits until the frame is written. Both sides store their flag before they load the
+/// other's, with sequentially consistent ordering, so at least one sees the other.
 pub fn while_taken<T>(write: impl FnOnce() -> T) -> Option<T> {
     WRITES.set(true);
     WRITING.store(true, Ordering::SeqCst);
@@ -76,11 +76,11 @@ pub fn while_taken<T>(write: impl FnOnce() -> T) -> Option<T> {
     written
 }
 
-/// Gives the terminal back, once, after the picture that is being written. When it is gone there is nobody
-/// to tell.
-fn give_back() {
+/// Restores the terminal, once, after the frame that is being written. Errors are ignored, because they cannot be
+/// reported without the terminal.
+fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        wait_for_picture();
+        wait_for_frame();
         let _ = disable_raw_mode();
         let mut out = io::stdout();
         let _ = execute!(out, ResetColor, LeaveAlternateScreen, Show);
@@ -88,28 +88,27 @@ fn give_back() {
     }
 }
 
-/// Gives a terminal back that takes nothing: as far as that goes without writing to it.
+/// Restores a terminal that blocks writes, as far as possible without writing to it.
 pub(crate) fn abandon() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = disable_raw_mode();
     }
 }
 
-/// Before a panic is printed, so that it is readable.
-fn give_back_on_panic() {
+/// Installs a panic hook that restores the terminal before the message is printed.
+fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            give_back();
+            restore();
             before(info);
         }));
     });
 }
 
-/// The thread that writes it cannot wait for itself, and a terminal that takes nothing is not waited for
-/// for ever.
-fn wait_for_picture() {
+/// Waits for a frame that another thread is writing, up to [`PATIENCE`], because the terminal may block writes.
+fn wait_for_frame() {
     const STEP: Duration = Duration::from_millis(1);
     let mut waited = Duration::ZERO;
     while !WRITES.get() && WRITING.load(Ordering::SeqCst) && waited < PATIENCE {

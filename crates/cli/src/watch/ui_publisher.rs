@@ -1,4 +1,4 @@
-//! Publishes the feed's state for the full-screen view: it copies, and never waits for a drawing.
+//! Publishes copies of the feed's state for the full-screen view, without waiting for the drawing thread.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ticklot::{BookId, BookUpdate, Books, Event, Nanos};
 use super::latency::Latency;
 use super::latest_value::{Publisher, Reader, channel};
 use super::log::{BoundedText, Log, LogLine};
-use super::output_mode::{OutputMode, RunStats};
+use super::output_mode::{Context, OutputMode, RunStats};
 use super::renderer::FRAME;
 use super::ui_snapshot::{
     BookSnapshot, LatencySample, MAX_SHOWN_LATENCIES, RecentTrade, RecentTrades, UiSnapshot,
@@ -17,12 +17,12 @@ use crate::failure::Failure;
 use crate::format_event;
 use crate::units::nanos;
 
-/// Publishes snapshots. Allocates only when a book is new, or larger than ever.
+/// Publishes snapshots. Allocates only for new books and for books that are larger than before.
 pub(crate) struct UiPublisher {
     publisher: Publisher<UiSnapshot>,
-    /// By book.
+    /// By book id.
     recent_trades: Vec<RecentTrades>,
-    /// The last trade of the message before, until it is known whether the trades themselves follow.
+    /// The last trade of the previous message, until it is known whether the trades themselves follow.
     last: Option<(BookId, LastTrade, Nanos)>,
     /// The latencies since the last snapshot.
     samples: Vec<LatencySample>,
@@ -32,7 +32,7 @@ pub(crate) struct UiPublisher {
 }
 
 impl UiPublisher {
-    /// The feed's side, and the reader of its snapshots.
+    /// The publisher, and the reader of its snapshots.
     pub(crate) fn new() -> (Self, Reader<UiSnapshot>) {
         let (publisher, reader) = channel(UiSnapshot::new(), UiSnapshot::new());
         let ui_publisher = Self {
@@ -42,7 +42,7 @@ impl UiPublisher {
             samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
             unsampled: 0,
             log: Log::new(),
-            notice: LogLine::new(),
+            notice: LogLine::default(),
         };
         (ui_publisher, reader)
     }
@@ -67,22 +67,22 @@ impl UiPublisher {
         &mut self.recent_trades[at]
     }
 
-    /// New trades of a book.
+    /// Adds new trades of a book.
     fn trades(&mut self, book: BookId, trades: &Trades<'_>, now: Nanos) {
         self.last = self.last.filter(|(of, ..)| *of != book);
         let recent_trades = self.recent_trades(book);
         for trade in trades.trades {
-            recent_trades.push(RecentTrade {
+            *recent_trades.push_slot() = RecentTrade {
                 lots: Some(trade.lots),
                 ticks: trade.ticks,
                 side: Some(trade.side),
                 created: Some(trade.created),
                 reported: now,
-            });
+            };
         }
     }
 
-    /// No trades followed the last one of a message: it stands for them, if it is another one.
+    /// Adds the last trade of the previous message if no trades followed it and it differs from the newest trade.
     fn add_last_trade(&mut self) {
         let Some((book, last, reported)) = self.last.take() else {
             return;
@@ -92,19 +92,19 @@ impl UiPublisher {
         let known = newest
             .is_some_and(|it| it.lots.is_some() || (it.ticks, it.side) == (last.ticks, last.side));
         if !known {
-            recent_trades.push(RecentTrade {
+            *recent_trades.push_slot() = RecentTrade {
                 lots: None,
                 ticks: last.ticks,
                 side: last.side,
                 created: None,
                 reported,
-            });
+            };
         }
     }
 
     fn other(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
         if let Event::Scale { book, .. } = event {
-            // Those before are in another unit.
+            // Earlier trades have another scale.
             self.recent_trades(*book).clear();
         }
         match event {
@@ -115,22 +115,22 @@ impl UiPublisher {
             }
             event if format_event::is_notice(event, books) => self.notice_line(event, books, now),
             event if format_event::has_line(event, books) => {
-                self.log.push(now, |out| format_event::line(out, event));
+                let line = self.log.push_slot();
+                line.write(now, |out| format_event::line(out, event));
             }
             _ => {}
         }
     }
 
-    /// Adds a notice: it is the last one, and a line of the log.
+    /// Sets the latest notice, and adds it to the log.
     fn notice_line(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
         let text = |out: &mut BoundedText<'_>| format_event::notice(out, event, books);
         self.notice.write(now, text);
-        self.log.push(now, text);
+        self.log.push_slot().write(now, text);
     }
 
-    /// Copies what there is to see. When the other side is taking at this very moment, the next event or
-    /// tick does it.
-    pub(crate) fn give(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> bool {
+    /// Publishes a snapshot. False if the reader holds the lock; then the next event or tick publishes it.
+    pub(crate) fn publish(&mut self, books: &Books, stats: &RunStats, now: Nanos) -> bool {
         let Self {
             publisher,
             recent_trades,
@@ -145,7 +145,7 @@ impl UiPublisher {
             snapshot.bad_lines = stats.bad_lines;
             snapshot.other_messages = stats.other_messages;
             snapshot.log.follow(log);
-            snapshot.notice.copy(notice);
+            snapshot.notice.clone_from(notice);
             if !is_unread {
                 snapshot.samples.clear();
             }
@@ -171,15 +171,13 @@ fn copy_books(
     snapshots.extend(new.filter_map(|id| BookSnapshot::new(books, id)));
     for snapshot in snapshots {
         snapshot.copy(books);
-        let at = snapshot.id.0 as usize;
-        if let Some(panel) = stats.panel(at) {
-            snapshot.messages = panel.messages;
-            snapshot.is_measured = panel.is_measured();
-            snapshot.last_trade = panel.last_trade;
+        if let Some(stats) = stats.book(snapshot.id) {
+            snapshot.messages = stats.messages;
+            snapshot.is_measured = stats.is_measured();
+            snapshot.last_trade = stats.last_trade;
         }
-        let own = recent_trades.get(at);
-        if let Some(own) = own.filter(|it| it.count() != snapshot.recent_trades.count()) {
-            snapshot.recent_trades = *own;
+        if let Some(trades) = recent_trades.get(snapshot.id.0 as usize) {
+            snapshot.recent_trades.follow(trades);
         }
     }
 }
@@ -188,13 +186,8 @@ impl OutputMode for UiPublisher {
     const TICK: Duration = FRAME;
     const HISTOGRAMS: usize = 1 + Latency::HISTOGRAMS;
 
-    fn event(
-        &mut self,
-        event: &Event<'_>,
-        books: &Books,
-        stats: &mut RunStats,
-        now: Nanos,
-    ) -> Result<(), Failure> {
+    fn event(&mut self, event: &Event<'_>, context: Context<'_>) -> Result<(), Failure> {
+        let Context { books, stats, now } = context;
         if !matches!(event, Event::Trades(_)) {
             self.add_last_trade();
         }
@@ -204,13 +197,12 @@ impl OutputMode for UiPublisher {
         }
         // A tick publishes later changes, and shows that the feed is alive.
         if self.publisher.is_read() || matches!(event, Event::Tick { .. }) {
-            self.give(books, stats, now);
+            self.publish(books, stats, now);
         }
         Ok(())
     }
 
-    fn end(&mut self, books: &Books, stats: &RunStats, _: Nanos) -> Result<(), Failure> {
-        let _ = (books, stats);
+    fn end(&mut self, _: &Books, _: &RunStats, _: Nanos) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -240,11 +232,8 @@ mod tests {
             let snapshot = feed.reader.read()?;
             Some((snapshot.books[0].messages, snapshot.books[0].bids[0].lots.0))
         };
-        assert_eq!(
-            best(&mut feed),
-            Some((1, 1)),
-            "filled by the first, left by the others"
-        );
+        // The first event publishes, and the others wait for the reader.
+        assert_eq!(best(&mut feed), Some((1, 1)));
         assert_eq!(best(&mut feed), None);
         feed.snapshot(id, &[(10, 4)], &[]);
         feed.snapshot(id, &[(10, 5)], &[]);
@@ -255,7 +244,7 @@ mod tests {
     #[test]
     fn each_latency_is_published_once() {
         let (mut feed, id) = feed();
-        let mut told = 0;
+        let mut published = 0;
         for round in 1..=10 {
             for _ in 0..7 {
                 feed.wait(1);
@@ -265,15 +254,12 @@ mod tests {
                 feed.tick();
             }
             if round % 2 == 0 {
-                told += feed.reader.read().unwrap().samples.len();
+                published += feed.reader.read().unwrap().samples.len();
             }
         }
         feed.tick();
-        told += feed
-            .reader
-            .read()
-            .map_or(0, |snapshot| snapshot.samples.len());
-        assert_eq!(told, 70);
+        published += feed.reader.read().map_or(0, |it| it.samples.len());
+        assert_eq!(published, 70);
     }
 
     #[test]
@@ -311,15 +297,13 @@ mod tests {
         }
         feed.tick();
         let snapshot = feed.reader.read().unwrap();
-        let recent_trades: Vec<_> = snapshot.books[0].recent_trades.iter().collect();
-        assert_eq!(recent_trades.len(), MAX_SHOWN_TRADES);
-        assert_eq!(
-            (recent_trades[0].ticks.0, recent_trades[0].lots),
-            (99, Some(Lots(2)))
-        );
-        let recent_trades = snapshot.books[1].recent_trades.iter();
-        let recent_trades: Vec<_> = recent_trades.map(|it| (it.ticks.0, it.lots)).collect();
-        assert_eq!(recent_trades, [(7, None), (8, None), (7, None)]);
+        let shown = |book: usize| -> Vec<(i64, Option<Lots>)> {
+            let trades = snapshot.books[book].recent_trades.iter();
+            trades.map(|it| (it.ticks.0, it.lots)).collect()
+        };
+        assert_eq!(shown(0).len(), MAX_SHOWN_TRADES);
+        assert_eq!(shown(0)[0], (99, Some(Lots(2))));
+        assert_eq!(shown(1), [(7, None), (8, None), (7, None)]);
     }
 
     #[test]
@@ -376,10 +360,7 @@ mod tests {
         assert_eq!(snapshot.notice.text, "the venue refused: no");
         assert_eq!(snapshot.notice.at, Nanos::from_millis(7));
         assert_eq!(snapshot.log.count(), 1);
-        assert_eq!(
-            snapshot.books[0].state,
-            BookState::Empty,
-            "it never had a book"
-        );
+        // The disconnected book never had a snapshot.
+        assert_eq!(snapshot.books[0].state, BookState::Empty);
     }
 }

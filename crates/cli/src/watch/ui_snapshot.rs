@@ -1,39 +1,36 @@
 //! The snapshots that the feed's thread publishes for the drawing thread.
 
-use ticklot::ConnectionId;
-use ticklot::events::LastTrade;
-use ticklot::events::{TradeSide, UnixMillis};
-use ticklot::{BookId, BookState, Books, Epoch, Level, Lots, Nanos, Scale, Ticks};
+use ticklot::events::{LastTrade, TradeSide, UnixMillis};
+use ticklot::{BookId, BookState, Books, ConnectionId, Epoch, Level, Lots, Nanos, Scale, Ticks};
 
 use super::log::{Log, LogLine};
 use super::recent_items::Recent;
 
-/// How many trades of a book are kept to be shown.
+/// The number of trades per book that are kept.
 pub(crate) const MAX_SHOWN_TRADES: usize = 64;
 
-/// How many latencies are kept until the drawing thread takes them; more are counted.
+/// The number of latencies that are kept until the drawing thread reads them. Further ones are only counted.
 pub(crate) const MAX_SHOWN_LATENCIES: usize = 16_384;
 
-/// For how many levels a side there is room from the beginning: a book that is not deeper never makes a copy of
-/// it grow.
+/// The initial capacity for levels per side. The copy of a book that is not deeper never allocates.
 const ROOM: usize = 64;
 
 /// A trade, as it is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RecentTrade {
-    /// None, where the venue reports only the price of the last trade.
+    /// None if the venue reports only the price of the last trade.
     pub(crate) lots: Option<Lots>,
     pub(crate) ticks: Ticks,
     pub(crate) side: Option<TradeSide>,
-    /// When it was made, by the venue's clock.
+    /// The time of the trade by the venue's clock.
     pub(crate) created: Option<UnixMillis>,
-    /// When it was reported, by the feed's clock.
+    /// The time of the report by the feed's clock.
     pub(crate) reported: Nanos,
 }
 
 pub(crate) type RecentTrades = Recent<RecentTrade, MAX_SHOWN_TRADES>;
 
-/// How long a message took to come to the handler.
+/// The time between the receipt of a message and the handler.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LatencySample {
     pub(crate) book: BookId,
@@ -43,19 +40,19 @@ pub(crate) struct LatencySample {
 /// All data of the view at one time.
 #[derive(Debug)]
 pub(crate) struct UiSnapshot {
-    /// When it was filled.
+    /// When the snapshot was published.
     pub(crate) now: Nanos,
     pub(crate) books: Vec<BookSnapshot>,
     /// The latencies since the last snapshot that was read.
     pub(crate) samples: Vec<LatencySample>,
-    /// Latencies that were not kept, ever.
+    /// The total number of latencies that were not kept.
     pub(crate) unsampled: u64,
-    /// Messages that are no books, and notices.
+    /// Messages other than order books, and notices.
     pub(crate) log: Log,
-    /// The last notice; an empty one when there was none.
+    /// The latest notice; its text is empty when there was none.
     pub(crate) notice: LogLine,
     pub(crate) bad_lines: u64,
-    /// Messages that are no books.
+    /// Messages other than order books.
     pub(crate) other_messages: u64,
 }
 
@@ -67,7 +64,7 @@ impl UiSnapshot {
             samples: Vec::with_capacity(MAX_SHOWN_LATENCIES),
             unsampled: 0,
             log: Log::new(),
-            notice: LogLine::new(),
+            notice: LogLine::default(),
             bad_lines: 0,
             other_messages: 0,
         }
@@ -90,14 +87,14 @@ pub(crate) struct BookSnapshot {
     pub(crate) asks: Vec<Level>,
     /// Order-book messages since the start.
     pub(crate) messages: u64,
-    /// Whether there is memory for the histograms of its latencies.
+    /// Whether the memory budget has room for the book's histograms.
     pub(crate) is_measured: bool,
     pub(crate) last_trade: Option<LastTrade>,
     pub(crate) recent_trades: RecentTrades,
 }
 
 impl BookSnapshot {
-    /// A copy of nothing yet; allocates. None for an id that is none.
+    /// A snapshot without levels; allocates. None for an unknown id.
     pub(crate) fn new(books: &Books, id: BookId) -> Option<Self> {
         Some(Self {
             id,
@@ -118,8 +115,7 @@ impl BookSnapshot {
         })
     }
 
-    /// Becomes a copy of the book as it is now. Levels are copied only after a change. A book that was
-    /// removed is disconnected.
+    /// Copies the current state of the book; its levels only if they have changed. A removed book becomes disconnected.
     pub(crate) fn copy(&mut self, books: &Books) {
         let Some(book) = books.last_known(self.id) else {
             self.state = BookState::Disconnected;

@@ -1,5 +1,5 @@
-//! The program as a process, and the servers and folders that it gets.
-#![allow(dead_code, clippy::unwrap_used)] // each test uses a part; a helper of a test fails like a test
+//! Runs the program as a process, with servers and folders for it.
+#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it, and helpers fail like tests
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -18,13 +18,13 @@ pub(crate) fn program<S: AsRef<OsStr>>(args: &[S]) -> Command {
     command
 }
 
-/// Runs the program to its end, which must have this status. Returns its output, standard error last.
+/// Runs the program, which must exit with this status. Returns its output, standard error last.
 #[track_caller]
 pub(crate) fn run_to(status: i32, args: &[&str]) -> String {
     printed(status, &program(args).output().unwrap())
 }
 
-/// The output of a program that has ended with this status, standard error last.
+/// Checks the exit status of a program. Returns its output, standard error last.
 #[track_caller]
 pub(crate) fn printed(status: i32, output: &Output) -> String {
     let both = [&output.stdout[..], &output.stderr].concat();
@@ -33,7 +33,15 @@ pub(crate) fn printed(status: i32, output: &Output) -> String {
     text
 }
 
-/// A running program; killed if the test does not end it.
+/// Checks that a text contains all parts.
+#[track_caller]
+pub(crate) fn assert_contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+}
+
+/// A running program, which is killed on drop.
 pub(crate) struct Running {
     pub(crate) child: Child,
     /// None once a test has taken it.
@@ -51,7 +59,7 @@ impl Running {
         Self { child, out }
     }
 
-    /// Serves a venue, or a log. Returns the URL too.
+    /// Starts `ticklot serve`. Returns it and its URL.
     pub(crate) fn serve(args: &[&str]) -> (Self, String) {
         let mut server = Self::start(&[&["serve"], args].concat());
         let url = server.line();
@@ -66,7 +74,7 @@ impl Running {
         line.trim_end().to_owned()
     }
 
-    /// Reads lines until one has `part`. A program that never prints it is ended by the harness.
+    /// Reads lines until one contains `part`. The test harness kills a program that never prints it.
     pub(crate) fn line_with(&mut self, part: &str) -> String {
         loop {
             let line = self.line();
@@ -92,7 +100,7 @@ impl Running {
         rest
     }
 
-    /// Sends an interrupt, as Ctrl-C does.
+    /// Sends SIGINT like Ctrl-C, which must end the program with status 0. Returns the rest of the output.
     pub(crate) fn interrupt(self) -> String {
         self.end_by("-INT")
     }
@@ -110,7 +118,7 @@ pub(crate) fn kill(signal: &str, pid: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A folder of this process; removed with all that is in it when dropped.
+/// A temporary folder, which is removed on drop.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -130,7 +138,7 @@ impl Folder {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// A file in it with this text.
+    /// Writes a file in it. Returns the path.
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let file = self.file(name);
         std::fs::write(&file, text).unwrap();
@@ -144,14 +152,14 @@ impl Drop for Folder {
     }
 }
 
-/// Where a server listens, and its URL.
+/// A listener, and its URL.
 pub(crate) fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     (listener, url)
 }
 
-/// The next connection, after its upgrade.
+/// Accepts the next WebSocket connection.
 pub(crate) fn accept(listener: &TcpListener) -> WebSocket<TcpStream> {
     let (stream, _) = listener.accept().unwrap();
     stream.set_nodelay(true).unwrap();

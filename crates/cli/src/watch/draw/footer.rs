@@ -1,4 +1,4 @@
-//! The last row: what just went wrong, or which keys there are.
+//! The last row: a recent notice, or else the keys.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::Scene;
 use super::text::{self, Row};
 use crate::format::Printable;
 
-/// For how long a notice is shown in place of the keys.
+/// The time for which a notice is shown in place of the keys.
 const SHOWN: Duration = Duration::from_secs(10);
 
-/// Keys and what they do, the most needed first.
+/// The keys and their actions, the most important first.
 const KEYS: [(&str, &str); 9] = [
     ("q", "quit"),
     ("?", "help"),

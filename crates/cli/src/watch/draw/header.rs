@@ -1,4 +1,4 @@
-//! The first row: what all books have in common.
+//! The first row: the states, rates and latencies of all books together.
 
 use std::ops::Range;
 
@@ -8,13 +8,12 @@ use ticklot::Nanos;
 
 use super::text::{self, Row};
 use super::theme::{BookStatus, Theme};
-use super::{Scene, status};
-use crate::watch::latency::Latency;
+use super::{Scene, latencies, status};
 
 /// The least columns for the program's name.
 const WITH_NAME: usize = 40;
 
-/// Draws it. `shown` are the books that have a ladder.
+/// Draws the header. `shown` are the books with a ladder.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, shown: &Range<usize>) {
     let theme = scene.theme;
     let mut row = Row::new(buffer, area, 0);
@@ -28,26 +27,24 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, shown: &R
     }
     states(&mut row, scene);
     let books = scene.model.books.len();
-    if shown.len() < books && shown.len() == 1 {
-        row.put_whole(
-            &format!("  showing {} of {books}", shown.end),
-            theme.quiet(),
-        );
-    } else if shown.len() < books {
-        let which = format!("  showing {}-{} of {books}", shown.start + 1, shown.end);
+    if shown.len() < books {
+        let which = match shown.len() {
+            1 => format!("  showing {} of {books}", shown.end),
+            _ => format!("  showing {}-{} of {books}", shown.start + 1, shown.end),
+        };
         row.put_whole(&which, theme.quiet());
     }
     summary(&mut row, scene, theme);
 }
 
-/// The number of live books, and of the books in each other state.
+/// Draws the number of live books, and of the books in each other state.
 fn states(row: &mut Row<'_>, scene: &Scene<'_>) {
     let (model, theme) = (scene.latest, scene.theme);
-    let all: Vec<BookStatus> = model
+    let all = model
         .books
         .iter()
-        .map(|book| status(model, book, scene.now))
-        .collect();
+        .map(|book| status(model, book, scene.now));
+    let all: Vec<BookStatus> = all.collect();
     let live = all.iter().filter(|it| it.is_live()).count();
     let is_one = if all.len() == 1 { "book" } else { "books" };
     if all.is_empty() {
@@ -70,34 +67,19 @@ fn states(row: &mut Row<'_>, scene: &Scene<'_>) {
     }
 }
 
-/// Rates and latencies of all books together, as far as there is room for each whole.
+/// Draws the rates and latencies of all books together, as far as they fit.
 fn summary(row: &mut Row<'_>, scene: &Scene<'_>, theme: Theme) {
     let model = scene.model;
-    row.put_right(
-        &format!("  {}", text::long_time(scene.now.since(Nanos(0)))),
-        theme.quiet(),
-    );
+    let time = text::long_time(scene.now.since(Nanos(0)));
+    row.put_right(&format!("  {time}"), theme.quiet());
     if model.bad_lines > 0 {
         row.put_whole(&format!("  {} bad lines", model.bad_lines), theme.warning());
     }
-    row.put_whole(
-        &format!("  {}", text::rate(model.rate.per_second())),
-        theme.strong(),
-    );
-    let summary = model.latency.as_ref().and_then(Latency::summary);
-    if let Some(summary) = summary {
-        for (name, ns) in [
-            ("p50", summary.p50),
-            ("p99", summary.p99),
-            ("max", summary.max),
-        ] {
-            row.put_whole(&format!("  {name} {}", text::latency(ns)), theme.quiet());
-        }
-    }
+    let rate = text::rate(model.rate.per_second());
+    row.put_whole(&format!("  {rate}"), theme.strong());
+    latencies(row, theme, model.latency.as_ref(), "  p50");
     if model.unsampled > 0 {
-        row.put_whole(
-            &format!("  ({} not measured)", model.unsampled),
-            theme.quiet(),
-        );
+        let unsampled = format!("  ({} not measured)", model.unsampled);
+        row.put_whole(&unsampled, theme.quiet());
     }
 }

@@ -1,4 +1,4 @@
-//! What the keys and the signs mean, over the picture.
+//! The help: a box with the keys, the states and the signs.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,34 +9,31 @@ use super::theme::Theme;
 use super::{Scene, split_top};
 use crate::watch::change_highlights::Highlight;
 
-/// Keys and words, and what they mean.
+/// The keys and the states of a book, with their meaning.
 const LINES: [(&str, &str); 16] = [
     ("q  Ctrl-C", "quit"),
-    ("Tab  arrows  1-9", "the next book, or another"),
-    ("g  G", "put prices together by a larger, a smaller step"),
-    ("+  -", "more, fewer levels"),
-    ("s", "both outcomes of the book's market, side by side"),
-    ("o  Enter", "this book alone, with its trades"),
+    ("Tab  arrows  1-9", "select the next or another book"),
+    ("g  G", "group prices by a larger or smaller step"),
+    ("+  -", "more or fewer levels"),
+    ("s", "both outcomes of the market, side by side"),
+    ("o  Enter", "only the selected book, with its trades"),
     ("a  Esc", "all books"),
-    ("f  Space", "freeze the picture, and let it go on"),
+    ("f  Space", "freeze and unfreeze the screen"),
     ("?  h", "this help"),
-    ("Ctrl-L", "draw all of it again"),
+    ("Ctrl-L", "redraw the screen"),
     ("", ""),
-    ("LIVE", "may be traded on; no other word may"),
-    ("STALE", "heard nothing for too long"),
+    ("LIVE", "the only state in which a book may be traded on"),
+    ("STALE", "no message for too long"),
     ("GAP", "a message is missing or could not be applied"),
     ("CROSSED", "the best bid is above the best ask"),
-    ("NO FEED", "the program itself hears nothing"),
+    ("NO FEED", "the program's feed thread is silent"),
 ];
 
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, whole: Rect) {
     let theme = scene.theme;
-    let (grew, shrank) = (
-        theme.highlight(Highlight::Grew),
-        theme.highlight(Highlight::Shrank),
-    );
+    let [grew, shrank] = [Highlight::Grew, Highlight::Shrank].map(|it| theme.highlight(it));
     let signs = format!("{grew}  {shrank}  {}", theme.at_least());
-    let signs = (signs.as_str(), "more, less than just now; at least so much");
+    let signs = (&*signs, "a recent increase, decrease; at least this much");
     let lines: Vec<(&str, &str)> = LINES.into_iter().chain([signs]).collect();
     let longest = |text: fn(&(&str, &str)) -> usize| lines.iter().map(text).max().unwrap_or(0);
     let keys = longest(|line| text::width(line.0));
@@ -70,7 +67,7 @@ fn edge(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str, corners: [&s
     edge.fill(theme.horizontal(), theme.quiet());
 }
 
-/// An area of this size in the middle, or as much of it as there is.
+/// An area of this size in the middle of `whole`, or as much of it as fits.
 fn middle(whole: Rect, width: usize, height: usize) -> Rect {
     let least = |wanted: usize, there: u16| u16::try_from(wanted).unwrap_or(u16::MAX).min(there);
     let (width, height) = (least(width, whole.width), least(height, whole.height));

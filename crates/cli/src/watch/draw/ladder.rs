@@ -1,4 +1,4 @@
-//! The ladder of a book: sellers above, buyers below, the best of both in the middle.
+//! The ladder of a book: asks above and bids below, with the best prices in the middle.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,13 +11,13 @@ use super::theme::{BookStatus, Theme};
 use super::{Scene, numbers, split_top};
 use crate::watch::model::{self, BookModel};
 
-/// The least rows for a row of headings above and one of sums below.
+/// The least rows for a row of headings and a row of sums.
 const WITH_HEADINGS: u16 = 7;
 
-/// The least columns of a bar.
+/// The least columns for a bar.
 const BAR: usize = 3;
 
-/// Draws it, and returns how many levels a side there is room for.
+/// Draws the ladder of a book, and returns the number of levels per side that fit.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect) -> usize {
     let Some(book) = scene.model.books.get(at) else {
         return 0;
@@ -52,26 +52,25 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
     room
 }
 
-/// How many levels a side so many rows have room for. Two rows have none for the middle.
+/// The number of levels per side that fit into `rows`. Two rows have no middle row.
 fn room(rows: u16) -> usize {
-    usize::from(if rows == 2 {
-        1
-    } else {
-        rows.saturating_sub(1) / 2
-    })
+    match rows {
+        2 => 1,
+        _ => usize::from(rows.saturating_sub(1) / 2),
+    }
 }
 
-/// The rows of a ladder and the columns that they stand in.
+/// The rows of a ladder and the widths of their columns.
 struct LadderLayout<'a> {
     book: &'a BookModel,
     theme: Theme,
-    /// Whether it was live at the moment that is shown.
+    /// Whether the book was live at the time of the shown model.
     live: bool,
     asks: Vec<model::Row>,
     bids: Vec<model::Row>,
     prices: usize,
     quantities: usize,
-    /// No sums, when there is no room for them.
+    /// None if there is no room for sums.
     sums: Option<usize>,
     /// The quantity of the longest bar.
     most: i64,
@@ -98,6 +97,7 @@ impl<'a> LadderLayout<'a> {
         // A sign, and a space before each column.
         let plain = prices + 2 + quantities;
         let has_sums = width >= plain + 1 + sums + 1 + 2 * BAR;
+        let lots = asks.iter().chain(&bids).map(|row| row.level.lots.0);
         Self {
             book,
             theme: scene.theme,
@@ -105,12 +105,7 @@ impl<'a> LadderLayout<'a> {
             prices,
             quantities,
             sums: has_sums.then_some(sums),
-            most: asks
-                .iter()
-                .chain(&bids)
-                .map(|row| row.level.lots.0)
-                .max()
-                .unwrap_or(0),
+            most: lots.max().unwrap_or(0),
             asks,
             bids,
         }
@@ -127,7 +122,7 @@ impl<'a> LadderLayout<'a> {
         }
     }
 
-    /// How much rests on the levels that are shown, and on which side.
+    /// Draws the number of shown levels and the share of the bids in their quantity.
     fn sums(&self, row: &mut Row<'_>) {
         let sum = |rows: &[model::Row]| rows.last().map_or(0, |row| row.sum);
         let (bids, asks) = (sum(&self.bids), sum(&self.asks));
@@ -137,27 +132,20 @@ impl<'a> LadderLayout<'a> {
         }
         let levels = self.bids.len().max(self.asks.len());
         let percent = bids * 100 / all;
-        let what = if levels == 1 { "level" } else { "levels" };
-        row.put_whole(
-            &format!("{levels} {what}: {percent}% bids"),
-            self.theme.quiet(),
-        );
+        let s = if levels == 1 { "" } else { "s" };
+        let text = format!("{levels} level{s}: {percent}% bids");
+        row.put_whole(&text, self.theme.quiet());
     }
 
     fn level(&self, row: &mut Row<'_>, side: Side, of: &model::Row, is_best: bool) {
         let theme = self.theme;
-        let mut style = if self.live {
-            theme.side(side)
-        } else {
-            theme.quiet()
-        };
+        let mut style = theme.side(side, self.live);
+        let bar_style = style;
         if is_best {
             style = style.add_modifier(Modifier::BOLD);
         }
-        row.put(
-            &text::number(&price(self.book, of), self.prices.min(row.room())),
-            style,
-        );
+        let price = price(self.book, of);
+        row.put(&text::number(&price, self.prices.min(row.room())), style);
         if row.room() < 2 + self.quantities {
             return;
         }
@@ -167,34 +155,23 @@ impl<'a> LadderLayout<'a> {
             Some(highlight) => theme.highlight(highlight),
             None => " ",
         };
-        let plain = if self.live {
-            Style::new()
-        } else {
-            theme.quiet()
+        let plain = match self.live {
+            true => Style::new(),
+            false => theme.quiet(),
         };
         let lit = highlight.map_or(plain, |_| theme.lit(side));
         row.skip(1).put(sign, plain);
-        row.put(
-            &text::number(&quantity(self.book, of), self.quantities),
-            lit,
-        );
+        let quantity = quantity(self.book, of);
+        row.put(&text::number(&quantity, self.quantities), lit);
         if let Some(sums) = self.sums {
             let sum = numbers::quantity(self.book, of.sum);
             row.skip(1).put(&text::number(&sum, sums), theme.quiet());
         }
-        self.bar(
-            row,
-            of.level.lots.0,
-            if self.live {
-                theme.side(side)
-            } else {
-                theme.quiet()
-            },
-        );
+        self.bar(row, of.level.lots.0, bar_style);
     }
 
     fn bar(&self, row: &mut Row<'_>, lots: i64, style: Style) {
-        // A space on either side.
+        // A space on each side.
         let room = row.room().saturating_sub(2);
         if room < BAR || self.most <= 0 {
             return;
@@ -213,7 +190,7 @@ fn quantity(book: &BookModel, row: &model::Row) -> String {
     numbers::quantity(book, i128::from(row.level.lots.0))
 }
 
-/// What stands above the prices: by which step they are put together, if they are.
+/// The heading of the prices: the step by which they are grouped, if they are.
 fn heading(book: &BookModel, step: Ticks) -> String {
     if step == Ticks(1) {
         return "price".to_owned();
@@ -221,7 +198,7 @@ fn heading(book: &BookModel, step: Ticks) -> String {
     format!("by {}", numbers::price(book.scale, i128::from(step.0)))
 }
 
-/// The row in the middle: of a live book what lies between the sides, of another one why it is none.
+/// Draws the middle row: the spread and the last trade of a live book, or the reason why the book is not live.
 fn centre(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     let theme = scene.theme;
     let status = scene.status(book);
@@ -238,12 +215,12 @@ fn centre(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     last_trade(row, theme, book);
 }
 
-/// As much of the last trade as there is room for.
+/// Draws as much of the last trade as fits.
 fn last_trade(row: &mut Row<'_>, theme: Theme, book: &BookModel) {
     let Some(last) = book.last_trade else { return };
     let (word, style) = match last.side {
-        Some(TradeSide::Buy) => (" BUY", theme.side(Side::Bid)),
-        Some(TradeSide::Sell) => (" SELL", theme.side(Side::Ask)),
+        Some(TradeSide::Buy) => (" BUY", theme.side(Side::Bid, true)),
+        Some(TradeSide::Sell) => (" SELL", theme.side(Side::Ask, true)),
         None => ("", Style::new()),
     };
     const NAME: &str = " last ";
@@ -256,11 +233,9 @@ fn last_trade(row: &mut Row<'_>, theme: Theme, book: &BookModel) {
     }
 }
 
-/// Why a book is not to be traded on, and since when.
+/// Why a book is not live, and since when.
 fn why(scene: &Scene<'_>, book: &BookModel, status: BookStatus) -> String {
-    let age = book
-        .age(scene.at)
-        .map_or_else(|| "ever".to_owned(), text::time);
+    let age = book.age(scene.at).map_or("ever".to_owned(), text::time);
     match status {
         BookStatus::Frozen => format!(" FROZEN {} ago", text::time(scene.frozen_for())),
         BookStatus::NoFeed => {
@@ -281,8 +256,8 @@ fn reason(gap: Gap) -> &'static str {
         Gap::Sequence { .. } | Gap::Unnumbered { .. } => "a message is missing",
         Gap::Checksum { .. } => "a wrong checksum",
         Gap::NoSnapshot => "no snapshot",
-        Gap::Overflow { .. } => "too much waits",
+        Gap::Overflow { .. } => "a full buffer",
         Gap::Refused => "not applied",
-        _ => "not whole",
+        _ => "incomplete",
     }
 }

@@ -2,15 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 use ticklot::Side;
 
-use super::numbers;
 use super::text::{self, Row};
-use super::{Scene, rule, split_top};
+use super::{Scene, numbers, rule, split_top};
 use crate::watch::model::BookModel;
 
-/// How wide the longest word of a standing is, ` DISCONNECTED `.
+/// The width of the longest status, ` DISCONNECTED `.
 const LABEL: usize = 14;
 
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
@@ -39,29 +37,17 @@ fn entry(row: &mut Row<'_>, scene: &Scene<'_>, at: usize, book: &BookModel, is_s
     row.skip(LABEL.saturating_sub(text::width(&label)) + 1);
     if row.room() >= 48 {
         for side in [Side::Ask, Side::Bid] {
-            let style = if scene.was_live(book) {
-                theme.side(side)
-            } else {
-                theme.quiet()
-            };
-            row.put_right(&format!("{:>12}", best(book, side)), style);
+            let price = format!("{:>12}", best(book, side));
+            row.put_right(&price, scene.side(book, side));
         }
     }
-    let style = if is_selected {
-        Style::new().add_modifier(Modifier::BOLD)
-    } else {
-        Style::new()
-    };
-    row.put(
-        &text::fit_middle(&book.title, row.room(), theme.ellipsis()),
-        style,
-    );
+    let title = text::fit_middle(&book.title, row.room(), theme.ellipsis());
+    row.put(&title, theme.selected(is_selected));
 }
 
 fn best(book: &BookModel, side: Side) -> String {
-    let best = book.best(side);
-    best.map_or_else(
-        || "-".to_owned(),
-        |level| numbers::price(book.scale, i128::from(level.ticks.0)),
-    )
+    match book.best(side) {
+        Some(level) => numbers::price(book.scale, level.ticks.0.into()),
+        None => "-".to_owned(),
+    }
 }

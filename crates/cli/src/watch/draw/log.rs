@@ -8,7 +8,7 @@ use super::text::{self, Row};
 use super::{Scene, rule, split_top};
 use crate::format::Printable;
 
-/// The columns in front of a message: how long ago it came.
+/// The columns before a message, which show its age.
 const WHEN: usize = 8;
 
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
@@ -22,21 +22,15 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect) {
     let mut at = 0;
     let room = usize::from(below.width).saturating_sub(WHEN);
     for line in scene.model.log.iter() {
-        let when = text::time(scene.at.since(line.at));
-        for (part, words) in text::wrap(&Printable(&line.text).to_string(), room)
-            .iter()
-            .enumerate()
-        {
+        let mut when = format!("{:>7} ", text::time(scene.at.since(line.at)));
+        for words in text::wrap(&Printable(&line.text).to_string(), room) {
             if at >= below.height {
                 return;
             }
             let mut row = Row::new(buffer, below, at);
-            if part == 0 {
-                row.put(&format!("{when:>7} "), scene.theme.quiet());
-            } else {
-                row.skip(WHEN);
-            }
-            row.put(words, Style::new());
+            row.put(&format!("{when:WHEN$}"), scene.theme.quiet());
+            row.put(&words, Style::new());
+            when.clear();
             at += 1;
         }
     }

@@ -1,32 +1,29 @@
-//! Exact numbers as texts.
+//! Exact numbers as text.
 
 use ticklot::Scale;
 
 use crate::watch::model::BookModel;
 
-/// A whole number of 10^-`decimals`, as the decimal that it is.
+/// `number` times 10^-`decimals` as a decimal text.
 pub(crate) fn decimal(number: i128, decimals: u8) -> String {
-    let one = 10_i128.pow(u32::from(decimals));
-    let sign = if number < 0 { "-" } else { "" };
-    let (whole, part) = (number / one, number % one);
     if decimals == 0 {
-        return format!("{number}");
+        return number.to_string();
     }
-    let decimals = usize::from(decimals);
-    let (whole, part) = (whole.unsigned_abs(), part.unsigned_abs());
+    let sign = if number < 0 { "-" } else { "" };
+    let (number, one) = (number.unsigned_abs(), 10_u128.pow(decimals.into()));
+    let (whole, part, decimals) = (number / one, number % one, usize::from(decimals));
     format!("{sign}{whole}.{part:0decimals$}")
 }
 
-/// A quantity, or a sum of some, of a book: without the decimals that are zero in all of its
-/// quantities.
+/// A quantity of a book, or a sum of quantities, without the decimals that are zero in all of its quantities.
 pub(crate) fn quantity(book: &BookModel, lots: i128) -> String {
     let shown = book.quantity_decimals;
     let over = book.scale.quantity_decimals().saturating_sub(shown);
-    // Only zeros are cut off.
+    // The removed digits are zeros.
     decimal(lots / 10_i128.pow(u32::from(over)), shown)
 }
 
-/// A price, or a sum of some.
+/// A price, or a sum of prices.
 pub(crate) fn price(scale: Scale, ticks: i128) -> String {
     decimal(ticks, scale.price_decimals())
 }

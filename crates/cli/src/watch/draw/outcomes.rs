@@ -1,4 +1,4 @@
-//! What two outcomes of a market cost together.
+//! The price of both outcomes of a market together.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,7 +8,7 @@ use super::Scene;
 use super::numbers;
 use super::text::Row;
 
-/// A row for the two of them: one of each pays one, so what both cost is what there is to gain or lose.
+/// Draws the sums of the best prices. One contract of each outcome pays 1 in total, so the sums show the profit or loss.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, books: [usize; 2]) {
     let mut row = Row::new(buffer, area, 0);
     for (what, side) in [("one of each: asks ", Side::Ask), ("  bids ", Side::Bid)] {
@@ -17,7 +17,7 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, books: [u
     }
 }
 
-/// Both best prices together; a dash when one of the books is not to be believed.
+/// The sum of both best prices; a dash if one of the books was not live.
 fn sum(scene: &Scene<'_>, books: [usize; 2], side: Side) -> String {
     let [first, second] = books.map(|at| &scene.model.books[at]);
     let both_live = [first, second].iter().all(|book| scene.was_live(book));

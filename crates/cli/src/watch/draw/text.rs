@@ -1,4 +1,4 @@
-//! Texts that fit where they stand.
+//! Text that fits into the available columns.
 
 use std::time::Duration;
 
@@ -8,13 +8,12 @@ use ratatui::style::Style;
 use ticklot::events::UnixMillis;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How many columns a text takes.
+/// The width of a text in columns.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text, or its beginning and its end when there is no room for all of it. Names differ in their
-/// ends more than in their beginnings.
+/// The text, with its middle cut if it is too long. More of the end is kept, because names differ more in their ends.
 pub(crate) fn fit_middle(text: &str, room: usize, ellipsis: &str) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -28,7 +27,7 @@ pub(crate) fn fit_middle(text: &str, room: usize, ellipsis: &str) -> String {
     format!("{head}{ellipsis}{tail}")
 }
 
-/// The text, or its beginning.
+/// The text, with its end cut if it is too long.
 pub(crate) fn fit_end(text: &str, room: usize, ellipsis: &str) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -39,7 +38,7 @@ pub(crate) fn fit_end(text: &str, room: usize, ellipsis: &str) -> String {
     take(text.chars(), rest) + ellipsis
 }
 
-/// The text in lines of so many columns at most.
+/// The text in lines of at most `room` columns.
 pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -59,7 +58,7 @@ pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
                 lines.push(String::new());
                 continue;
             }
-            // A word longer than a line is cut.
+            // A word longer than a line is split.
             let part = take(word.chars(), room);
             if part.is_empty() {
                 break;
@@ -74,7 +73,7 @@ pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// As many characters as fit.
+/// As many characters as fit into `room` columns.
 fn take(chars: impl Iterator<Item = char>, room: usize) -> String {
     let mut used = 0;
     chars
@@ -85,8 +84,7 @@ fn take(chars: impl Iterator<Item = char>, room: usize) -> String {
         .collect()
 }
 
-/// A number that stands to the right of its room, or nothing but `#` when it does not fit: half a number
-/// is another number.
+/// A right-aligned number, or only `#` if it does not fit, because a cut number would be a wrong one.
 pub(crate) fn number(text: &str, room: usize) -> String {
     if width(text) > room {
         return "#".repeat(room);
@@ -94,9 +92,9 @@ pub(crate) fn number(text: &str, room: usize) -> String {
     format!("{text:>room$}")
 }
 
-/// A length of time, in at most six characters up to 99 hours.
-pub(crate) fn time(length: Duration) -> String {
-    let ms = length.as_millis();
+/// A duration, in at most six characters up to 99 hours.
+pub(crate) fn time(duration: Duration) -> String {
+    let ms = duration.as_millis();
     let (secs, tenths) = (ms / 1000, ms % 1000 / 100);
     match secs {
         0 => format!("{ms}ms"),
@@ -106,15 +104,15 @@ pub(crate) fn time(length: Duration) -> String {
     }
 }
 
-/// How long something has lasted, in whole seconds.
-pub(crate) fn long_time(length: Duration) -> String {
-    match length.as_secs() {
+/// A duration in whole seconds.
+pub(crate) fn long_time(duration: Duration) -> String {
+    match duration.as_secs() {
         secs @ 0..100 => format!("{secs}s"),
-        _ => time(length),
+        _ => time(duration),
     }
 }
 
-/// A latency: four digits at most, and its unit.
+/// A latency with at most four digits and its unit.
 pub(crate) fn latency(ns: u64) -> String {
     let (unit, in_unit) = match ns {
         0..1_000_000 => ("us", 1_000),
@@ -142,15 +140,11 @@ pub(crate) fn rate(per_second: Option<f64>) -> String {
 pub(crate) fn time_of_day(at: UnixMillis) -> String {
     let ms = at.0.rem_euclid(86_400_000);
     let (secs, ms) = (ms / 1000, ms % 1000);
-    format!(
-        "{:02}:{:02}:{:02}.{ms:03}",
-        secs / 3600,
-        secs / 60 % 60,
-        secs % 60
-    )
+    let (hours, mins, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    format!("{hours:02}:{mins:02}:{secs:02}.{ms:03}")
 }
 
-/// Writes along one row, and not beyond it.
+/// Writes text into the free columns of one row.
 pub(crate) struct Row<'a> {
     buffer: &'a mut Buffer,
     y: u16,
@@ -159,36 +153,29 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Row `at` of an area; one without room when the area has no such row.
+    /// Row `at` of an area; a row without room if the area has no such row.
     pub(crate) fn new(buffer: &'a mut Buffer, area: Rect, at: u16) -> Self {
         let area = area.intersection(buffer.area);
-        let y = area.y.saturating_add(at);
-        let right = if at < area.height {
-            area.right()
-        } else {
-            area.x
-        };
+        let is_inside = at < area.height;
         Self {
             buffer,
-            y,
+            y: area.y.saturating_add(at),
             left: area.x,
-            right,
+            right: if is_inside { area.right() } else { area.x },
         }
     }
 
-    /// How many columns are left.
+    /// The number of free columns.
     pub(crate) fn room(&self) -> usize {
         usize::from(self.right.saturating_sub(self.left))
     }
 
-    /// Writes from the left what fits.
+    /// Writes from the left as much as fits.
     pub(crate) fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let room = self.room();
         if room > 0 {
-            let (x, _) = self
-                .buffer
-                .set_stringn(self.left, self.y, text, room, style);
-            self.left = x;
+            let (left, y) = (self.left, self.y);
+            (self.left, _) = self.buffer.set_stringn(left, y, text, room, style);
         }
         self
     }
@@ -204,16 +191,13 @@ impl<'a> Row<'a> {
 
     /// Writes from the right, all of it or nothing.
     pub(crate) fn put_right(&mut self, text: &str, style: Style) -> bool {
-        let Some(start) = u16::try_from(width(text))
-            .ok()
-            .filter(|it| usize::from(*it) <= self.room())
-            .and_then(|it| self.right.checked_sub(it))
-        else {
-            return false;
-        };
-        self.buffer.set_string(start, self.y, text, style);
-        self.right = start;
-        true
+        let fits = width(text) <= self.room();
+        if fits {
+            // A width that fits into the row fits into 16 bits.
+            self.right -= u16::try_from(width(text)).unwrap_or(0);
+            self.buffer.set_string(self.right, self.y, text, style);
+        }
+        fits
     }
 
     /// Leaves columns free.
@@ -228,7 +212,7 @@ impl<'a> Row<'a> {
         self.right = self.right.saturating_sub(columns).max(self.left);
     }
 
-    /// Repeats a sign to the end.
+    /// Repeats a sign up to the end.
     pub(crate) fn fill(&mut self, sign: &str, style: Style) {
         while self.room() > 0 {
             self.put(sign, style);

@@ -1,4 +1,4 @@
-//! Colours and signs, and their replacements without colours or Unicode.
+//! Styles and signs, with replacements for terminals without colours or Unicode.
 
 use std::env;
 
@@ -7,12 +7,12 @@ use ticklot::{BookState, Side};
 
 use crate::watch::change_highlights::Highlight;
 
-/// The colours and characters that the terminal shows.
+/// The styles and signs for the capabilities of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Theme {
-    /// Colours; without them everything is said by words, signs and weight.
+    /// Whether to use colours. Without them, words, signs and weight carry all information.
     pub(crate) colour: bool,
-    /// Characters beyond ASCII.
+    /// Whether to use characters beyond ASCII.
     pub(crate) unicode: bool,
 }
 
@@ -32,7 +32,7 @@ impl BookStatus {
         matches!(self, Self::Is(state) if state.is_live())
     }
 
-    /// One word or two, in capitals.
+    /// The status in capitals.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Is(BookState::Empty) => "EMPTY",
@@ -41,7 +41,7 @@ impl BookStatus {
             Self::Is(BookState::Gap(_)) => "GAP",
             Self::Is(BookState::Crossed) => "CROSSED",
             Self::Is(BookState::Disconnected) => "DISCONNECTED",
-            // A state that is not known here is not live.
+            // A future state that this program does not know.
             Self::Is(_) => "NOT LIVE",
             Self::Frozen => "FROZEN",
             Self::NoFeed => "NO FEED",
@@ -50,7 +50,11 @@ impl BookStatus {
 }
 
 impl Theme {
-    /// What the environment says: `NO_COLOR` (<https://no-color.org>), and the locale of POSIX.
+    pub(crate) const fn new(colour: bool, unicode: bool) -> Self {
+        Self { colour, unicode }
+    }
+
+    /// The theme that the environment selects, by `NO_COLOR` (<https://no-color.org>) and the POSIX locale.
     pub(crate) fn from_env() -> Self {
         Self::read(|name| env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -65,37 +69,30 @@ impl Theme {
         };
         Self {
             colour: variable("NO_COLOR").is_none(),
-            // Consoles of Windows need no locale for it.
+            // Windows consoles support Unicode without a locale.
             unicode: cfg!(windows) || locale.is_some_and(utf8),
         }
     }
 
     fn coloured(self, colour: Color) -> Style {
-        if self.colour {
-            Style::new().fg(colour)
-        } else {
-            Style::new()
+        match self.colour {
+            true => Style::new().fg(colour),
+            false => Style::new(),
         }
     }
 
-    /// A label that is to be seen: its colour behind it, or turned over where there is none.
+    /// A prominent label: with a coloured background, or reversed without colours.
     fn label(self, colour: Color) -> Style {
-        if self.colour {
-            Style::new()
-                .fg(Color::Black)
-                .bg(colour)
-                .add_modifier(Modifier::BOLD)
-        } else {
-            Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
+        match self.colour {
+            true => self.strong().fg(Color::Black).bg(colour),
+            false => self.strong().add_modifier(Modifier::REVERSED),
         }
     }
 
-    /// The label of how a book stands. Without colours a live book's is the one that is not turned over.
+    /// The label of a book's status. Without colours, only the label of a live book is not reversed.
     pub(crate) fn status(self, status: BookStatus) -> Style {
         match status {
-            BookStatus::Is(BookState::Live) if !self.colour => {
-                Style::new().add_modifier(Modifier::BOLD)
-            }
+            BookStatus::Is(BookState::Live) if !self.colour => self.strong(),
             BookStatus::Is(BookState::Live) => self.label(Color::Green),
             BookStatus::Is(BookState::Empty) => self.label(Color::Gray),
             BookStatus::Is(BookState::Stale) => self.label(Color::Yellow),
@@ -105,21 +102,22 @@ impl Theme {
         }
     }
 
-    pub(crate) fn side(self, side: Side) -> Style {
-        self.coloured(match side {
-            Side::Bid => Color::Green,
-            Side::Ask => Color::Red,
-        })
+    /// A side of a book; muted if the book is not live.
+    pub(crate) fn side(self, side: Side, live: bool) -> Style {
+        match (live, side) {
+            (false, _) => self.quiet(),
+            (true, Side::Bid) => self.coloured(Color::Green),
+            (true, Side::Ask) => self.coloured(Color::Red),
+        }
     }
 
-    /// A level that has just changed, behind its quantity.
+    /// The quantity of a highlighted level.
     pub(crate) fn lit(self, side: Side) -> Style {
-        let bold = Style::new().add_modifier(Modifier::BOLD);
         if !self.colour {
-            return bold.add_modifier(Modifier::UNDERLINED);
+            return self.strong().add_modifier(Modifier::UNDERLINED);
         }
-        // Dark green and dark red of the 256 colours: the text above stays readable.
-        bold.fg(Color::White).bg(match side {
+        // Dark green and dark red of the 256 colours, on which text is readable.
+        self.strong().fg(Color::White).bg(match side {
             Side::Bid => Color::Indexed(22),
             Side::Ask => Color::Indexed(52),
         })
@@ -127,10 +125,9 @@ impl Theme {
 
     /// Explanatory text.
     pub(crate) fn quiet(self) -> Style {
-        if self.colour {
-            Style::new().fg(Color::DarkGray)
-        } else {
-            Style::new().add_modifier(Modifier::DIM)
+        match self.colour {
+            true => Style::new().fg(Color::DarkGray),
+            false => Style::new().add_modifier(Modifier::DIM),
         }
     }
 
@@ -138,12 +135,20 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
+    /// The title of a book, strong if it is selected.
+    pub(crate) fn selected(self, is_selected: bool) -> Style {
+        match is_selected {
+            true => self.strong(),
+            false => Style::new(),
+        }
+    }
+
     /// Errors and warnings.
     pub(crate) fn warning(self) -> Style {
         self.coloured(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
-    /// How old a book is.
+    /// The age of a book.
     pub(crate) fn age(self, seconds: u64) -> Style {
         match seconds {
             0..2 => self.coloured(Color::Green),
@@ -152,7 +157,7 @@ impl Theme {
         }
     }
 
-    /// The line between two parts.
+    /// The line between two columns.
     pub(crate) fn vertical(self) -> &'static str {
         if self.unicode { "│" } else { "|" }
     }
@@ -166,7 +171,7 @@ impl Theme {
         if self.unicode { "…" } else { ".." }
     }
 
-    /// In front of a quantity that is more, or less, than a moment ago. Neither is taken for its sign.
+    /// The sign before a highlighted quantity. It cannot be mistaken for the sign of a number.
     pub(crate) fn highlight(self, highlight: Highlight) -> &'static str {
         match (highlight, self.unicode) {
             (Highlight::Grew, true) => "▲",
@@ -176,13 +181,13 @@ impl Theme {
         }
     }
 
-    /// In front of a quantity that may be more.
+    /// The sign before a quantity that may be larger.
     pub(crate) fn at_least(self) -> &'static str {
         if self.unicode { "≥" } else { ">" }
     }
 
-    /// A bar of `eighths` eighths of a cell. Without the eighths of Unicode it is rounded up, so that
-    /// what is there shows.
+    /// A bar with the length of `eighths` eighths of a cell. Without Unicode, and for a book that is not live, the length
+    /// is rounded up to whole cells, so that a small quantity is visible.
     pub(crate) fn bar(self, eighths: usize, live: bool) -> String {
         let (full, rest) = (eighths / 8, eighths % 8);
         let up = full + usize::from(rest > 0);
@@ -206,11 +211,7 @@ mod tests {
     #[test]
     fn the_environment_decides() {
         let theme = |set: &[(&str, &str)]| {
-            let set: Vec<(String, String)> = set
-                .iter()
-                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-                .collect();
-            Theme::read(move |name| set.iter().find(|it| it.0 == name).map(|it| it.1.clone()))
+            Theme::read(|name| Some(set.iter().find(|it| it.0 == name)?.1.to_owned()))
         };
         assert!(theme(&[]).colour && !theme(&[("NO_COLOR", "1")]).colour);
         if cfg!(windows) {
@@ -235,10 +236,7 @@ mod tests {
         let live = BookStatus::Is(BookState::Live);
         assert_eq!((live.word(), live.is_live()), ("LIVE", true));
         for colour in [true, false] {
-            let theme = Theme {
-                colour,
-                unicode: true,
-            };
+            let theme = Theme::new(colour, true);
             for other in others {
                 assert!(!other.is_live());
                 assert!(!other.word().contains("LIVE"), "{other:?}");
@@ -249,14 +247,11 @@ mod tests {
 
     #[test]
     fn without_colours_there_is_none() {
-        let theme = Theme {
-            colour: false,
-            unicode: true,
-        };
+        let theme = Theme::new(false, true);
         for style in [
             theme.status(BookStatus::Is(BookState::Live)),
             theme.status(BookStatus::Is(BookState::Stale)),
-            theme.side(Side::Bid),
+            theme.side(Side::Bid, true),
             theme.lit(Side::Ask),
             theme.quiet(),
             theme.warning(),
@@ -268,14 +263,7 @@ mod tests {
 
     #[test]
     fn bars_fill_their_share() {
-        let unicode = Theme {
-            colour: true,
-            unicode: true,
-        };
-        let ascii = Theme {
-            colour: true,
-            unicode: false,
-        };
+        let (unicode, ascii) = (Theme::new(true, true), Theme::new(true, false));
         assert_eq!(unicode.bar(19, true), "██▍");
         assert_eq!(unicode.bar(16, true), "██");
         assert_eq!(unicode.bar(19, false), "░░░");

@@ -1,13 +1,12 @@
-//! A book: its name, its status, its ladder and, where there is room, its trades.
+//! A tile: the name, status and ladder of a book and, if they fit, its trades.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::text::{self, Row};
-use super::{Scene, ladder, split_top, trades};
+use super::{Scene, ladder, latencies, split_top, trades};
 use crate::watch::keys::Layout;
-use crate::watch::latency::Latency;
 use crate::watch::model::BookModel;
 
 /// The least rows for the three lines above a ladder.
@@ -16,7 +15,7 @@ const WITH_FACTS: u16 = 10;
 /// The least rows for trades below the ladder.
 const WITH_TRADES: u16 = 30;
 
-/// Draws it, and returns how many levels a side its ladder has room for.
+/// Draws the tile, and returns the number of levels per side that fit into its ladder.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect) -> usize {
     let Some(book) = scene.model.books.get(at) else {
         return 0;
@@ -25,15 +24,17 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
         let (top, below) = split_top(area, 3);
         name(&mut Row::new(buffer, top, 0), scene, at, book);
         condition(&mut Row::new(buffer, top, 1), scene, book);
-        summary(&mut Row::new(buffer, top, 2), scene, book);
+        let mut row = Row::new(buffer, top, 2);
+        latencies(&mut row, scene.theme, book.latency.as_ref(), " p50");
         below
     } else {
         let (top, below) = split_top(area, 1);
         short(&mut Row::new(buffer, top, 0), scene, book);
         below
     };
-    let beside = scene.view.layout == Layout::One && buffer.area.width >= super::BESIDE;
-    if area.height < WITH_TRADES || beside || book.recent_trades.count() == 0 {
+    let is_one = scene.view.layout == Layout::One;
+    let in_side_column = is_one && buffer.area.width >= super::WITH_SIDE_COLUMN;
+    if area.height < WITH_TRADES || in_side_column || book.recent_trades.count() == 0 {
         return ladder::draw(buffer, scene, at, below);
     }
     let (above, own) = split_top(below, below.height - area.height / 4);
@@ -41,7 +42,7 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
     ladder::draw(buffer, scene, at, above)
 }
 
-/// Its number among several, and its name.
+/// Draws the number of the book, if there are several, and its name.
 fn name(row: &mut Row<'_>, scene: &Scene<'_>, at: usize, book: &BookModel) {
     let theme = scene.theme;
     let is_selected = at == scene.selected();
@@ -49,18 +50,11 @@ fn name(row: &mut Row<'_>, scene: &Scene<'_>, at: usize, book: &BookModel) {
         let sign = if is_selected { ">" } else { " " };
         row.put(&format!("{sign}{} ", at + 1), theme.strong());
     }
-    let style = if is_selected {
-        theme.strong()
-    } else {
-        Style::new()
-    };
-    row.put(
-        &text::fit_middle(&book.title, row.room(), theme.ellipsis()),
-        style,
-    );
+    let title = text::fit_middle(&book.title, row.room(), theme.ellipsis());
+    row.put(&title, theme.selected(is_selected));
 }
 
-/// How it stands, how old it is, and how often it changes.
+/// Draws the status, the age and the message rate.
 fn condition(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     let theme = scene.theme;
     label(row, scene, book);
@@ -69,10 +63,8 @@ fn condition(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
         row.skip(1).put_whole(&was, Style::new());
     }
     age(row, scene, book);
-    row.put_whole(
-        &format!(" {}", text::rate(book.rate.per_second())),
-        theme.quiet(),
-    );
+    let rate = text::rate(book.rate.per_second());
+    row.put_whole(&format!(" {rate}"), theme.quiet());
 }
 
 fn label(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
@@ -87,28 +79,11 @@ fn age(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     }
 }
 
-/// How long its messages took to come here.
-fn summary(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
-    let Some(summary) = book.latency.as_ref().and_then(Latency::summary) else {
-        return;
-    };
-    for (name, ns) in [
-        (" p50", summary.p50),
-        ("  p99", summary.p99),
-        ("  max", summary.max),
-    ] {
-        row.put_whole(
-            &format!("{name} {}", text::latency(ns)),
-            scene.theme.quiet(),
-        );
-    }
-}
-
-/// All of it in one row.
+/// Draws the status, the name and the age in one row.
 fn short(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     label(row, scene, book);
     row.skip(1);
     let name = text::fit_middle(&book.title, row.room(), scene.theme.ellipsis());
-    row.put(&name, Style::new().add_modifier(Modifier::BOLD));
+    row.put(&name, scene.theme.strong());
     age(row, scene, book);
 }

@@ -1,4 +1,4 @@
-//! A book's trades: the newest first.
+//! The latest trades of a book, the newest first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,16 +6,15 @@ use ratatui::style::Style;
 use ticklot::Side;
 use ticklot::events::TradeSide;
 
-use super::numbers;
 use super::text::{self, Row};
-use super::{Scene, rule, split_top};
+use super::{Scene, numbers, rule, split_top};
 use crate::watch::model::BookModel;
 use crate::watch::ui_snapshot::RecentTrade;
 
-/// How wide `12:34:56.789` is.
+/// The width of `12:34:56.789`.
 const TIME: usize = 12;
 
-/// How wide `SELL` is.
+/// The width of `SELL`.
 const WORD: usize = 4;
 
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect) {
@@ -42,17 +41,15 @@ pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, at: usize, area: Rect
             row.put(&time, scene.theme.quiet());
         }
         let (word, style) = match trade.side {
-            Some(TradeSide::Buy) => ("BUY", scene.theme.side(Side::Bid)),
-            Some(TradeSide::Sell) => ("SELL", scene.theme.side(Side::Ask)),
+            Some(TradeSide::Buy) => ("BUY", scene.theme.side(Side::Bid, true)),
+            Some(TradeSide::Sell) => ("SELL", scene.theme.side(Side::Ask, true)),
             None => ("", Style::new()),
         };
         if row.room() >= WORD + prices + quantities + 2 {
             row.put(&format!("{word:WORD$} "), style);
         }
-        row.put(
-            &text::number(&price(book, trade), prices.min(row.room())),
-            style,
-        );
+        let price = text::number(&price(book, trade), prices.min(row.room()));
+        row.put(&price, style);
         if row.room() > quantities {
             let quantity = text::number(&quantity(book, trade), quantities);
             row.skip(1).put(&quantity, Style::new());
@@ -64,13 +61,13 @@ fn price(book: &BookModel, trade: &RecentTrade) -> String {
     numbers::price(book.scale, i128::from(trade.ticks.0))
 }
 
-/// How much was traded; nothing, where the venue does not say.
+/// The traded quantity; empty if the venue does not report it.
 fn quantity(book: &BookModel, trade: &RecentTrade) -> String {
     let lots = trade.lots.map(|lots| i128::from(lots.0));
     lots.map_or_else(String::new, |lots| numbers::quantity(book, lots))
 }
 
-/// When the trade was made or, when that is unknown, how long ago it was reported.
+/// The time of the trade or, if it is unknown, the time since it was reported.
 fn when(scene: &Scene<'_>, trade: &RecentTrade) -> String {
     match trade.created {
         Some(created) => text::time_of_day(created),
