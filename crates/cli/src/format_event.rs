@@ -87,7 +87,7 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
 pub(crate) fn advice(reason: &Disconnect) -> &'static str {
     match reason {
         Disconnect::Ended(EndReason::HandshakeTimeout) => {
-            " (of JayX: does the server speak the envelope of --envelope?)"
+            " (for JayX: does the server use the envelope of --envelope?)"
         }
         _ => "",
     }
