@@ -161,7 +161,10 @@ fn recording_counts_suspended_time() {
     clock.sleep(3600);
     // A client that notices the suspend before this book opens another connection.
     while have_book_read(&mut stream).is_err() {
-        assert!(recording.child.try_wait().unwrap().is_none(), "the recording ended");
+        assert!(
+            recording.child.try_wait().unwrap().is_none(),
+            "the recording ended"
+        );
         stream = accept(&listener);
     }
     recording.interrupt();

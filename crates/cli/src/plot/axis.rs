@@ -33,6 +33,12 @@ pub(crate) fn part(value: i128, whole: i128) -> f64 {
     value as f64 / whole.max(1) as f64
 }
 
+/// A number of pixels, rounded down. It is limited by the size of the picture.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn whole(pixels: f64) -> usize {
+    pixels.max(0.0) as usize
+}
+
 /// The smallest of 1, 2, 5, 10, 20, 50, ... that is at least `least`.
 pub(crate) fn round(least: i128) -> i128 {
     let mut power: i128 = 1;

@@ -6,8 +6,7 @@ use ticklot::events::{LastTrade, TradeSide, Trades};
 use ticklot::venue::Venue;
 use ticklot::{BookId, BookUpdate, Books, Event, Handler, OnMessage, Ticks};
 
-use super::axis::part;
-use super::heatmap::whole;
+use super::axis::{part, whole};
 use super::log_observer::LogObserver;
 use super::time_weighted_grid::Grid;
 use crate::format_event::is_in_unit;

@@ -3,7 +3,7 @@
 use ticklot::events::TradeSide;
 use ticklot::{Scale, Ticks};
 
-use super::axis::{Axis, Clock, multiples, part, round, time_step};
+use super::axis::{Axis, Clock, multiples, part, round, time_step, whole};
 use super::color::{ASK, BEYOND, BID, Color, GRID, INK, NOT_LIVE, PAPER, STEPS, heat};
 use super::font::Font;
 use super::plot_layout::{
@@ -320,12 +320,6 @@ fn sign(mark: &Mark, at: Point, size: f64) -> Vec<Shape> {
         Some(TradeSide::Sell) => triangle(at, size, false, BID),
         None => diamond(at, size, PAPER),
     }
-}
-
-/// A number of pixels, rounded down. It is limited by the size of the picture.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub(crate) fn whole(pixels: f64) -> usize {
-    pixels.max(0.0) as usize
 }
 
 /// Maps quantities to the steps of the colour scale, by their square root, so that small quantities differ visibly.

@@ -115,7 +115,7 @@ fn heatmap(args: &PlotArgs, font: &Font) -> Result<(Scene, LogErrors), Failure> 
     let size = args.size;
     let left = heatmap::left(font, scale, range, seen.unit());
     let area = heatmap::area(size, font, left);
-    let pixels = (heatmap::whole(area.width), heatmap::whole(area.height));
+    let pixels = (axis::whole(area.width), axis::whole(area.height));
     let frame = GridBounds::new((from, until), range, seen.unit(), pixels);
     let grid = Grid::new(frame, depth, args.stale_after_ns());
     let row = axis::part(pixels.1 as i128, frame.rows as i128);

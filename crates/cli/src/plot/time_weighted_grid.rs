@@ -3,8 +3,7 @@
 
 use ticklot::{BookRef, Ticks};
 
-use super::axis::{part, round};
-use super::heatmap::whole;
+use super::axis::{part, round, whole};
 use super::trades::Trades;
 
 /// The range of times and prices that a grid covers.
