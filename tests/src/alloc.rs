@@ -1,12 +1,12 @@
-//! A count of allocations and of what they hold, by thread.
+//! Counts allocations and allocated bytes by thread.
 //!
-//! A test binary that wants it says
+//! A test binary installs the allocator with
 //! `#[global_allocator] static ALLOCATOR: CountingAllocator = CountingAllocator;`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, counting the calls of each thread.
+/// The system's allocator, which counts the calls of each thread.
 #[derive(Debug)]
 pub struct CountingAllocator;
 
@@ -16,60 +16,50 @@ thread_local! {
     static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
-/// How often this thread has allocated or grown an allocation.
+/// The number of times that this thread has allocated or resized an allocation.
 #[must_use]
 pub fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
-/// The bytes that this thread has asked for and not given back: negative when it gives back what others
-/// asked for.
+/// The bytes that this thread has allocated minus those that it has freed. Negative if it frees allocations of other
+/// threads.
 #[must_use]
 pub fn allocated_bytes() -> i64 {
     BYTES.get()
 }
 
-fn count() {
-    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-}
-
-#[allow(clippy::cast_possible_wrap)] // no allocation is as large as an `isize`
-fn hold(bytes: usize, given_back: usize) {
-    BYTES.set(
-        BYTES
-            .get()
-            .wrapping_add(bytes as i64)
-            .wrapping_sub(given_back as i64),
-    );
+#[allow(clippy::cast_possible_wrap)] // an allocation is at most `isize::MAX` bytes
+fn count(calls: u64, allocated: usize, freed: usize) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + calls);
+    let change = (allocated as i64).wrapping_sub(freed as i64);
+    BYTES.set(BYTES.get().wrapping_add(change));
 }
 
 #[allow(unsafe_code)]
-// SAFETY: every call is handed on to the system's allocator as it came.
+// SAFETY: every method passes its arguments unchanged to the same method of `System`, which implements the contract.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        hold(layout.size(), 0);
-        // SAFETY: the caller keeps `alloc`'s contract.
+        count(1, layout.size(), 0);
+        // SAFETY: the caller upholds `alloc`'s contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        hold(layout.size(), 0);
-        // SAFETY: the caller keeps `alloc_zeroed`'s contract.
+        count(1, layout.size(), 0);
+        // SAFETY: the caller upholds `alloc_zeroed`'s contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
-        hold(new_size, layout.size());
-        // SAFETY: the caller keeps `realloc`'s contract.
+        count(1, new_size, layout.size());
+        // SAFETY: the caller upholds `realloc`'s contract.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        hold(0, layout.size());
-        // SAFETY: the caller keeps `dealloc`'s contract.
+        count(0, 0, layout.size());
+        // SAFETY: the caller upholds `dealloc`'s contract.
         unsafe { System.dealloc(ptr, layout) }
     }
 }

@@ -1,4 +1,4 @@
-//! Order books as the simulator writes them, for tests that need many and need no server.
+//! Many order books as the simulator writes them, for tests without a server.
 
 use ticklot_book::{Scale, Ticks};
 use ticklot_sim::market::View;
@@ -14,7 +14,7 @@ pub fn bayse_scale() -> Scale {
     Scale::new(3, 2).expect("few decimals")
 }
 
-/// What a market shows, every 100 ms, from its first orders on.
+/// The views of a market, every 100 ms from its first orders on.
 fn views(config: MarketConfig, seed: u64, count: usize) -> impl Iterator<Item = (u64, View)> {
     let mut market = Market::new(config, seed);
     let times = (1_700_000_000_000..).step_by(100).take(count);

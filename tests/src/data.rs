@@ -1,5 +1,5 @@
-//! The recorded data: real order flow in the venues' shapes, with the truth beside it. It is not part
-//! of the project; tests that need it skip in one visible line when it is not there.
+//! The recorded data: real order flow in the venues' formats, with the expected books. It is not part of the project. If it
+//! is absent, each test that needs it prints a line and skips.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,19 +13,19 @@ use ticklot::venue::VenueName;
 pub struct Log {
     /// The files' common name.
     pub name: &'static str,
-    /// Whose shape it has.
+    /// The venue whose format it has.
     pub venue: VenueName,
-    /// `--envelope` of the program; empty for none.
+    /// The value of the option `--envelope`; empty for none.
     pub envelope: &'static str,
     /// Decimals of price and quantity.
     pub decimals: (u8, u8),
-    /// How many frames it has.
+    /// The number of its frames.
     pub frames: u64,
-    /// How many order-book messages it has.
+    /// The number of its order-book messages.
     pub books: u64,
 }
 
-/// The three logs, with the counts that their own description gives.
+/// The three logs, with the counts of their description.
 pub const LOGS: [Log; 3] = [
     Log {
         name: "jayx-btcusdt-top20",
@@ -54,41 +54,35 @@ pub const LOGS: [Log; 3] = [
 ];
 
 impl Log {
-    /// The frame log, if the data is here; else a visible line says that `test` is skipped.
+    /// The path of the frame log. If it is absent, prints that `test` is skipped and returns `None`.
     #[must_use]
     pub fn path(&self, test: &str) -> Option<PathBuf> {
-        let path = folder().join(format!("{}.frames.jsonl.zst", self.name));
-        if path.exists() {
-            return Some(path);
-        }
-        // Past the capture of the test harness, so that it is seen in every run.
-        let _ = writeln!(std::io::stderr(), "skipped {test}: no {}", path.display());
-        None
+        existing(
+            folder().join(format!("{}.frames.jsonl.zst", self.name)),
+            test,
+        )
     }
 
     /// Every frame of the log.
     ///
     /// # Panics
-    /// The log is broken.
+    /// The log is damaged.
     #[must_use]
     pub fn frames(&self, test: &str) -> Option<Vec<(u64, Vec<u8>)>> {
         let log = FrameLog::open(self.path(test)?).expect("the log opens");
         let records = log.map(|record| record.expect("a record"));
-        Some(
-            records
-                .map(|record| (record.recv_ns, record.frame))
-                .collect(),
-        )
+        let frames = records.map(|record| (record.recv_ns, record.frame));
+        Some(frames.collect())
     }
 
-    /// The rows that a right book gives.
+    /// The rows of correct books.
     ///
     /// # Panics
-    /// The file is missing beside the log, or broken.
+    /// Their file is missing or damaged.
     #[must_use]
     pub fn truth(&self) -> String {
         let path = folder().join(format!("{}.truth.csv.zst", self.name));
-        let file = std::fs::File::open(path).expect("the truth lies beside the log");
+        let file = std::fs::File::open(path).expect("the file with the expected books");
         let bytes = zstd::decode_all(file).expect("Zstandard");
         String::from_utf8(bytes).expect("text")
     }
@@ -102,7 +96,7 @@ impl Log {
         Scale::new(self.decimals.0, self.decimals.1).expect("few decimals")
     }
 
-    /// The program's options that say how to read it.
+    /// The program's options for this log.
     #[must_use]
     pub fn options(&self) -> Vec<String> {
         let (price, quantity) = self.decimals;
@@ -119,7 +113,7 @@ impl Log {
     }
 }
 
-/// `TICKLOT_DATA`, or `shared/data` beside the project.
+/// The folder of the recorded data: `TICKLOT_DATA`, or `../shared/data`.
 #[must_use]
 pub fn folder() -> PathBuf {
     std::env::var_os("TICKLOT_DATA").map_or_else(
@@ -128,8 +122,18 @@ pub fn folder() -> PathBuf {
     )
 }
 
-/// The columns of rows that `keep` holds for, by their names. Values with a comma are not supported: the rows
-/// compared here quote none.
+/// A path that exists. Otherwise prints that `test` is skipped and returns `None`.
+#[must_use]
+pub fn existing(path: PathBuf, test: &str) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    // Not captured by the test harness, so that every run shows it.
+    let _ = writeln!(std::io::stderr(), "skipped {test}: no {}", path.display());
+    None
+}
+
+/// Rows with only those columns that `keep` selects by name. Quoted values are not supported.
 ///
 /// # Panics
 /// A value is quoted.
@@ -146,7 +150,7 @@ pub fn columns(rows: &str, keep: impl Fn(&str) -> bool) -> String {
     rows.lines().map(row).collect()
 }
 
-/// Says where two texts first differ, line by line, without printing megabytes.
+/// Compares two texts line by line, and prints only the first difference.
 ///
 /// # Panics
 /// They differ.

@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: the recorded data, a program run in this process, scripts that are real
-//! peers, and a count of allocations.
+//! The code that the end-to-end tests share: the recorded data, runs of the program in this process, interop peers, an
+//! allocator that counts, and the deterministic simulation.
 
 pub mod accept;
 pub mod alloc;

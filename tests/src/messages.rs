@@ -1,4 +1,4 @@
-//! Messages besides order books, as the simulator sends them, for tests that need many and need no socket.
+//! Single order books, and many other messages as the simulator sends them, for tests without a socket.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,7 +10,7 @@ use ticklot_sim::wire::jayx::{
 };
 use ticklot_sim::{Outgoing, Timestamps};
 
-/// Where a client of Bayse Markets connects, and what it asks for there: everything but order books.
+/// The endpoints of Bayse Markets, and the subscriptions at each: everything except order books.
 const BAYSE: [(&str, &[&str]); 3] = [
     (
         "/ws/v1/markets",
@@ -35,36 +35,36 @@ const BAYSE: [(&str, &[&str]); 3] = [
 
 const PING: &str = r#"{"type":"ping","auth":{"apiKey":"pk_demo_ticklot"}}"#;
 
-/// All that Bayse Markets sends, but for order books, while its markets move `steps` times; each a line.
+/// The messages of Bayse Markets other than order books, a line each, while its markets move `steps` times.
 ///
 /// # Panics
 /// The simulated venue refuses a client.
 #[must_use]
 pub fn bayse(steps: u64) -> Vec<Vec<u8>> {
-    let moment = |step: u64| Timestamps {
+    let at_step = |step: u64| Timestamps {
         at: Nanos(step * 100_000_000),
         wall_ms: 1_700_000_000_000 + step * 100,
     };
-    let mut exchange = Exchange::new(Config::default(), moment(0)).expect("it is the default");
+    let mut exchange = Exchange::new(Config::default(), at_step(0)).expect("it is the default");
     let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let mut clients = BAYSE.map(|(path, requests)| {
-        let client = exchange.upgrade(path, from, moment(0));
+        let client = exchange.upgrade(path, from, at_step(0));
         let mut client = client.unwrap_or_else(|refused| panic!("{refused:?}"));
         for request in requests {
-            client.text(request, moment(0));
+            client.text(request, at_step(0));
         }
         client
     });
     let mut lines = Vec::new();
     for step in 1..=steps {
-        exchange.step(moment(step));
-        exchange.quote(moment(step));
+        exchange.step(at_step(step));
+        exchange.quote(at_step(step));
         for client in &mut clients {
-            // Ten messages a second are allowed.
+            // The rate limit is ten messages a second.
             if step % 3 == 0 {
-                client.text(PING, moment(step));
+                client.text(PING, at_step(step));
             }
-            client.market_changed(moment(step));
+            client.market_changed(at_step(step));
             while let Some(Outgoing::Text(text)) = client.outgoing() {
                 lines.extend(text.lines().map(|line| line.as_bytes().to_vec()));
             }
@@ -73,7 +73,7 @@ pub fn bayse(steps: u64) -> Vec<Vec<u8>> {
     lines
 }
 
-/// `count` each of JayX's candles, balances and messages of one's own orders, in packets and in each plain form.
+/// `count` each of JayX's candle, balance and order messages, in packets and in each plain form.
 #[must_use]
 pub fn jayx(count: u64) -> Vec<Vec<u8>> {
     let frames = |n: u64| {
@@ -155,4 +155,20 @@ fn orders(n: u64) -> String {
     let orders: Vec<_> = (n..n + n % 5).map(order).collect();
     let scale = Scale::new(2, 6).unwrap_or(Scale::UNIT);
     open_orders("BTCUSDT", scale, &orders)
+}
+
+/// An order book of JayX with one lot at each best price, as a bare payload.
+#[must_use]
+pub fn jayx_book(bid: i64, ask: i64) -> String {
+    let level = |ticks: i64| format!(r#"{{"ticks":{ticks},"lots":1}}"#);
+    let (bid, ask) = (level(bid), level(ask));
+    format!(r#"{{"orderBook":{{"asks":[{ask}],"bids":[{bid}]}}}}"#)
+}
+
+/// An order book of Bayse Markets with bids only, which are given as JSON.
+#[must_use]
+pub fn bayse_book(outcome: &str, bids: &str) -> String {
+    format!(
+        r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m","outcomeId":"{outcome}","bids":[{bids}],"asks":[]}}}}}}"#
+    )
 }

@@ -1,18 +1,18 @@
-//! Lines that are nearly those that a venue sends.
+//! Mutations of a venue's lines.
 
 use fastrand::Rng;
 
-/// A line taken apart at its lists of objects, so that shorter ones can be made of it.
+/// A line that is split at its lists of objects, so that shorter lines can be built from it.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// What stands around the lists: one more than there are lists.
+    /// The texts around the lists: one more than there are lists.
     texts: Vec<Vec<u8>>,
     lists: Vec<Vec<Vec<u8>>>,
 }
 
 impl Parts {
-    /// Takes a line apart. The objects of a list must have no lists and no objects in them, as levels
-    /// and trades have none; of another line the lines made are only stranger.
+    /// Splits a line. The objects of its lists must not contain lists or objects, as is the case for levels and trades. Other
+    /// lines lead to more unusual mutations.
     #[must_use]
     pub fn new(line: &[u8]) -> Self {
         let (mut texts, mut lists) = (Vec::new(), Vec::new());
@@ -29,7 +29,7 @@ impl Parts {
         Self { texts, lists }
     }
 
-    /// A line that is not taken apart.
+    /// A line that is not split.
     #[must_use]
     pub fn whole(line: &[u8]) -> Self {
         Self {
@@ -38,17 +38,17 @@ impl Parts {
         }
     }
 
-    /// The line with at most `keep` objects a list, from anywhere in it; appended to `line`.
+    /// Appends the line to `line`, with at most `keep` consecutive objects of each list.
     pub fn write(&self, keep: usize, random: &mut Rng, line: &mut Vec<u8>) {
-        for (place, text) in self.texts.iter().enumerate() {
+        for (index, text) in self.texts.iter().enumerate() {
             line.extend_from_slice(text);
-            let Some(list) = self.lists.get(place) else {
+            let Some(list) = self.lists.get(index) else {
                 continue;
             };
             let kept = random.usize(..=keep.min(list.len()));
             let start = random.usize(..=list.len() - kept);
-            for (place, object) in list[start..start + kept].iter().enumerate() {
-                if place > 0 {
+            for (index, object) in list[start..start + kept].iter().enumerate() {
+                if index > 0 {
                     line.push(b',');
                 }
                 line.extend_from_slice(object);
@@ -64,10 +64,10 @@ fn objects(list: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Bytes that mean something in these lines.
+/// Bytes with a meaning in these lines.
 const SIGNS: &[u8] = b"0123456789.-+eE\"\\{}[],: \n\x1f\x80\xff/tn";
 
-/// Changes one thing about a line.
+/// Applies one random mutation to a line.
 pub fn mutate(line: &mut Vec<u8>, random: &mut Rng) {
     if line.is_empty() {
         return;
@@ -92,7 +92,7 @@ pub fn mutate(line: &mut Vec<u8>, random: &mut Rng) {
     }
 }
 
-/// Where the first digit from byte `at` on is.
+/// The position of the first digit from byte `at` on.
 fn digit_after(line: &[u8], at: usize) -> Option<usize> {
     let found = line[at..].iter().position(u8::is_ascii_digit);
     found.map(|further| at + further)
@@ -104,12 +104,12 @@ fn change_digit(line: &mut [u8], at: usize, random: &mut Rng) {
     }
 }
 
-/// A byte that is no digit, brace or quote, so that what is overwritten with it has none of these.
+/// A byte other than a digit, a brace or a quote.
 fn filler(random: &mut Rng) -> u8 {
     b"xe. -,:"[random.usize(..7)]
 }
 
-/// A number becomes a text of the same length.
+/// Replaces a number by other text of the same length.
 fn overwrite_digits(line: &mut [u8], at: usize, random: &mut Rng) {
     if let Some(at) = digit_after(line, at) {
         let digits = line[at..]
@@ -119,8 +119,7 @@ fn overwrite_digits(line: &mut [u8], at: usize, random: &mut Rng) {
     }
 }
 
-/// All digits of an object, or all but its first key, become another text: it keeps its length and
-/// its braces.
+/// Replaces all digits of an object, or everything after its first key. Keeps its length and its braces.
 fn overwrite_object(line: &mut [u8], at: usize, random: &mut Rng) {
     let find = |from: usize, byte: u8| {
         let found = line[from..].iter().position(|found| *found == byte);

@@ -1,4 +1,4 @@
-//! Peers that share no code with this project: scripts of Node and of Python, in `tests/peers`.
+//! Interop peers that share no code with this project: the scripts for Node and Python in `tests/peers`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,18 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ticklot_sim::Server;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-/// How long one step of a peer may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How long all of it may take.
-const LONG_PATIENCE: Duration = Duration::from_secs(90);
+/// The time limit of one step of a peer.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time limit of a whole script.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// What a peer is written in.
+/// The language of a peer.
 #[derive(Clone, Copy, Debug)]
 pub enum Language {
     /// JavaScript, run by Node.
@@ -26,11 +27,11 @@ pub enum Language {
 }
 
 impl Language {
-    /// A script of the peers' folder, ready to be run with arguments; none, with a visible line, when what
-    /// it needs is not installed.
+    /// The command of a script in the peers' folder. If the language or a library is not installed, prints a line and
+    /// returns `None`.
     ///
     /// # Panics
-    /// It is not, and `TICKLOT_PEERS` is `required`.
+    /// Something is not installed, and `TICKLOT_PEERS` is `required`.
     #[must_use]
     pub fn script(self, name: &str, test: &str) -> Option<Command> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
@@ -39,10 +40,10 @@ impl Language {
             Self::Python => (folder.join("python"), "py"),
         };
         let Some(program) = self.program(&folder) else {
-            let why = format!("{self:?}'s peers are not here: tests/peers/install installs them");
+            let why = format!("the peers for {self:?} are not installed: run tests/peers/install");
             let required = std::env::var("TICKLOT_PEERS").is_ok_and(|it| it == "required");
             assert!(!required, "{why}");
-            // Past the capture of the test harness, so that it is seen in every run.
+            // Not captured by the test harness, so that every run shows it.
             let _ = writeln!(std::io::stderr(), "skipped {test}: {why}");
             return None;
         };
@@ -51,7 +52,7 @@ impl Language {
         Some(command)
     }
 
-    /// What runs the scripts, if it is there with every library of theirs.
+    /// The interpreter, if it and all libraries of the scripts are installed.
     fn program(self, folder: &Path) -> Option<PathBuf> {
         let (program, check) = match self {
             Self::Node => ("node".into(), NODE_CHECK),
@@ -66,7 +67,7 @@ impl Language {
     }
 }
 
-/// Ends well where every library is installed.
+/// These succeed if every library is installed.
 const NODE_CHECK: [&str; 2] = [
     "-e",
     "['ws', 'socket.io', 'socket.io-client'].forEach((it) => require.resolve(it))",
@@ -118,24 +119,34 @@ impl Peer {
     /// The next line of its standard output; none at its end.
     ///
     /// # Panics
-    /// It says nothing for too long.
+    /// It does not write one within [`STEP_TIMEOUT`].
     pub async fn line(&mut self) -> Option<String> {
-        match timeout(PATIENCE, self.lines.recv()).await {
+        match timeout(STEP_TIMEOUT, self.lines.recv()).await {
             Ok(line) => line,
-            Err(_) => panic!("it says nothing more:\n{}", self.output()),
+            Err(_) => panic!("no further output:\n{}", self.output()),
         }
     }
 
-    /// Waits for a script that ends by itself, or with its input, and well.
+    /// The address or addresses in a server's first line, `listening ADDRESS`.
     ///
     /// # Panics
-    /// It does not.
+    /// Its first line is another one.
+    pub async fn listening(&mut self) -> String {
+        let line = self.line().await.unwrap_or_default();
+        let address = line.strip_prefix("listening ").map(str::to_owned);
+        address.unwrap_or_else(|| panic!("it does not listen:\n{}", self.output()))
+    }
+
+    /// Closes the script's standard input and waits until it succeeds.
+    ///
+    /// # Panics
+    /// It fails, or takes too long.
     pub async fn end(mut self) {
         drop(self.child.stdin.take());
-        let Ok(status) = timeout(LONG_PATIENCE, self.child.wait()).await else {
+        let Ok(status) = timeout(SCRIPT_TIMEOUT, self.child.wait()).await else {
             panic!("it does not end:\n{}", self.output());
         };
-        // All that it output is in when its output has ended.
+        // The output is complete once it has ended.
         while self.line().await.is_some() {}
         let status = status.expect("a status");
         assert!(status.success(), "{status}:\n{}", self.output());
@@ -151,7 +162,21 @@ impl Peer {
     }
 }
 
-/// Reads lines to their end.
+/// Waits until servers have noticed that all clients are gone.
+///
+/// # Panics
+/// A connection is still open after [`STEP_TIMEOUT`].
+pub async fn all_closed<'a>(servers: impl Iterator<Item = &'a Server> + Clone) {
+    let is_open = |server: &Server| server.connections().open > 0;
+    let closed = async {
+        while servers.clone().any(is_open) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(STEP_TIMEOUT, closed).await.expect("in time");
+}
+
+/// Reads all lines.
 async fn read_lines(
     from: impl AsyncRead + Unpin,
     output: Output,

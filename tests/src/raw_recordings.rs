@@ -1,27 +1,24 @@
-//! Books of other exchanges as they were recorded (`raw/` in the recorded data), and readers of the formats that
-//! the library does not read.
+//! Recorded books of other exchanges (`raw/` in the recorded data), and readers of formats that the library does not
+//! support.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use ticklot_book::{Level, Lots, Scale, Ticks};
 
-/// A recorded file, or none: then a visible line says that `test` is skipped.
+use crate::data;
+
+/// The path of a recorded file. If it is absent, prints that `test` is skipped and returns `None`.
 #[must_use]
 pub fn path(name: &str, test: &str) -> Option<PathBuf> {
-    let path = crate::data::folder().join("raw").join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    // Past the capture of the test harness, so that it is seen in every run.
-    let _ = writeln!(std::io::stderr(), "skipped {test}: no {}", path.display());
-    None
+    data::existing(data::folder().join("raw").join(name), test)
 }
 
-/// Prints what a test has reached, past the capture of the test harness.
+/// Prints the result of a test. The test harness does not capture it.
 pub fn reached(what: &str) {
     let _ = writeln!(std::io::stderr(), "reached: {what}");
 }
@@ -42,12 +39,12 @@ pub fn lines(path: &PathBuf) -> impl Iterator<Item = String> + use<> {
         .map(|line| line.expect("text"))
 }
 
-/// A snapshot or a delta, its prices and quantities read exactly.
+/// The levels of a snapshot or a delta, read exactly.
 #[derive(Clone, Debug, Default)]
 pub struct Sides {
-    /// Bids as they came.
+    /// Bids in the order of the message.
     pub bids: Vec<Level>,
-    /// Asks as they came.
+    /// Asks in the order of the message.
     pub asks: Vec<Level>,
 }
 
@@ -58,7 +55,7 @@ fn level(scale: Scale, price: &str, quantity: &str) -> Level {
     )
 }
 
-/// A line of a recording in cryptofeed's form.
+/// A line of a recording in cryptofeed's format.
 #[derive(Deserialize)]
 struct Recorded {
     t: String,
@@ -72,17 +69,17 @@ fn recorded(path: &PathBuf) -> impl Iterator<Item = Recorded> + use<> {
     lines(path).map(|line| serde_json::from_str(&line).expect("a record"))
 }
 
-/// A book of Crypto.com: which instrument, and its levels.
+/// A book of Crypto.com.
 #[derive(Clone, Debug)]
 pub struct CryptoCom {
-    /// Which of the instruments, in the order in which they came.
+    /// The index of its instrument, in the order of the first books.
     pub instrument: usize,
     /// The levels.
     pub sides: Sides,
 }
 
 #[derive(Deserialize)]
-struct CryptoComText<'a> {
+struct CryptoComMessage<'a> {
     #[serde(borrow)]
     result: Option<CryptoComResult<'a>>,
 }
@@ -103,46 +100,39 @@ struct CryptoComBook<'a> {
     asks: Vec<[&'a RawValue; 3]>,
 }
 
-#[derive(Deserialize)]
-struct Instruments {
-    result: InstrumentList,
+/// The scales in a response of `get-instruments`, by instrument.
+fn crypto_com_scales(data: &str) -> HashMap<String, Scale> {
+    let response: Value = serde_json::from_str(data).expect("instruments");
+    let instruments = response["result"]["instruments"].as_array();
+    let scale = |it: &Value| {
+        let decimals = |name: &str| it[name].as_u64().and_then(|it| u8::try_from(it).ok());
+        let [price, quantity] = ["price_decimals", "quantity_decimals"].map(decimals);
+        let scale = Scale::new(price.expect("decimals"), quantity.expect("decimals"));
+        let name = it["instrument_name"].as_str().expect("a name");
+        (name.to_owned(), scale.expect("few decimals"))
+    };
+    instruments.expect("a list").iter().map(scale).collect()
 }
 
-#[derive(Deserialize)]
-struct InstrumentList {
-    instruments: Vec<Instrument>,
-}
-
-#[derive(Deserialize)]
-struct Instrument {
-    instrument_name: String,
-    price_decimals: u8,
-    quantity_decimals: u8,
-}
-
-/// The books of a Crypto.com recording in order, and each instrument's scale as the venue tells it.
+/// The books of a Crypto.com recording in order, and the venue's scale of each instrument.
 ///
 /// # Panics
-/// The file is not what it should be.
+/// The file has another format.
 #[must_use]
 pub fn crypto_com(path: &PathBuf) -> (Vec<CryptoCom>, Vec<Scale>) {
-    let mut told = HashMap::new();
+    let mut all_scales = HashMap::new();
     let (mut names, mut scales, mut all) = (HashMap::new(), Vec::new(), Vec::new());
     for record in recorded(path) {
         if record.t == "http" && record.url.ends_with("get-instruments") {
-            let text: Instruments = serde_json::from_str(&record.data).expect("instruments");
-            for one in text.result.instruments {
-                let scale = Scale::new(one.price_decimals, one.quantity_decimals);
-                told.insert(one.instrument_name, scale.expect("few decimals"));
-            }
+            all_scales = crypto_com_scales(&record.data);
         }
         if record.t != "recv" {
             continue;
         }
-        let Ok(text) = serde_json::from_str::<CryptoComText<'_>>(&record.data) else {
+        let Ok(message) = serde_json::from_str::<CryptoComMessage<'_>>(&record.data) else {
             continue;
         };
-        let Some(result) = text.result.filter(|result| result.channel == "book") else {
+        let Some(result) = message.result.filter(|result| result.channel == "book") else {
             continue;
         };
         let books: Vec<CryptoComBook<'_>> =
@@ -152,7 +142,7 @@ pub fn crypto_com(path: &PathBuf) -> (Vec<CryptoCom>, Vec<Scale>) {
             .entry(result.instrument_name.to_owned())
             .or_insert(next);
         if instrument == scales.len() {
-            scales.push(told[result.instrument_name]);
+            scales.push(all_scales[result.instrument_name]);
         }
         let sides = crypto_com_sides(&books[0], scales[instrument]);
         all.push(CryptoCom { instrument, sides });
@@ -174,47 +164,38 @@ fn crypto_com_sides(book: &CryptoComBook<'_>, scale: Scale) -> Sides {
     }
 }
 
-#[derive(Deserialize)]
-struct PolymarketText {
-    bids: Vec<PolymarketLevel>,
-    asks: Vec<PolymarketLevel>,
-    tick_size: String,
-}
-
-#[derive(Deserialize)]
-struct PolymarketLevel {
-    price: String,
-    size: String,
-}
-
-/// A Polymarket book, and one tick of it.
+/// A Polymarket book and its tick.
 #[derive(Clone, Debug)]
 pub struct Polymarket {
-    /// The levels as they came: bids ascending, asks descending.
+    /// The levels in the order of the message: bids ascending, asks descending.
     pub sides: Sides,
-    /// The market's own tick, in ticks of the scale.
+    /// The market's tick, in ticks of the scale.
     pub tick: Ticks,
-    /// All lots of the bids, added up from the text.
+    /// The sum of the bids' lots.
     pub bid_lots: Lots,
 }
 
 /// The Polymarket books.
 ///
 /// # Panics
-/// The file is not what it should be.
+/// The file has another format.
 #[must_use]
 pub fn polymarket(path: &PathBuf, scale: Scale) -> Vec<Polymarket> {
     let read = |line: String| {
-        let text: PolymarketText = serde_json::from_str(&line).expect("a book");
-        let levels = |side: &[PolymarketLevel]| -> Vec<Level> {
-            let levels = side.iter().map(|l| level(scale, &l.price, &l.size));
+        let book: Value = serde_json::from_str(&line).expect("a book");
+        let text = |value: &Value| value.as_str().expect("a number as text").to_owned();
+        let levels = |side: &str| -> Vec<Level> {
+            let levels = book[side].as_array().expect("levels").iter();
+            let levels = levels.map(|it| level(scale, &text(&it["price"]), &text(&it["size"])));
             levels.collect()
         };
-        let (bids, asks) = (levels(&text.bids), levels(&text.asks));
+        let (bids, asks) = (levels("bids"), levels("asks"));
         Polymarket {
             bid_lots: bids.iter().fold(Lots(0), |sum, level| sum + level.lots),
             sides: Sides { bids, asks },
-            tick: scale.ticks(text.tick_size.as_bytes()).expect("a tick"),
+            tick: scale
+                .ticks(text(&book["tick_size"]).as_bytes())
+                .expect("a tick"),
         }
     };
     lines(path).map(read).collect()

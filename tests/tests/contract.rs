@@ -1,12 +1,12 @@
-//! `tests/CONTRACT.md` names tests that exist, and every row of the contracts' tables.
+//! `tests/CONTRACT.md` has every row of the contracts' tables, and the tests that it names exist.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 const TABLE: &str = include_str!("../CONTRACT.md");
 
-/// The documented endpoints, channels, messages and errors of Bayse Markets, and the events of JayX: a row may not be lost from
-/// the table by mistake.
+/// The documented endpoints, channels, messages and errors of Bayse Markets, and the events of JayX. The table must have a
+/// row for each.
 const ROWS: &[&str] = &[
     "/ws/v1/markets",
     "/ws/v1/realtime",
@@ -41,7 +41,7 @@ const ROWS: &[&str] = &[
     "openorders",
 ];
 
-/// The cells of each row of the table that is not a head.
+/// The cells of each row of the table, without the headers.
 fn rows() -> Vec<Vec<&'static str>> {
     let lines = TABLE
         .lines()

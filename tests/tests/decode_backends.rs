@@ -1,6 +1,5 @@
-//! Every decoding backend reads every line alike: the recorded logs, what the simulator sends, and over a
-//! million lines that are nearly theirs; and books as an independent reader makes them of what `serde_json`
-//! reads.
+//! All decoding backends agree on every line: of the recorded logs, of the simulator, and of over a million mutations. The
+//! decoded books also equal those of an independent reader that uses `serde_json`.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
@@ -20,23 +19,23 @@ use ticklot_tests::data::{LOGS, Log};
 use ticklot_tests::messages;
 use ticklot_tests::mutate::{Parts, mutate};
 
-/// All backends; the last is what the others are held to.
+/// All backends; the last one is the reference.
 const BACKENDS: [DecodeBackend; 3] = [
     DecodeBackend::Best,
     DecodeBackend::Portable,
     DecodeBackend::Off,
 ];
 
-/// Lines of each source are mutated so often: over a million in all.
+/// The number of mutations for each source: over a million in all.
 const CASES: usize = 200_000;
 
-/// A venue's decoders, one for each backend, that live through a whole test.
+/// A venue's decoders, one for each backend. A test keeps them for all lines.
 trait Backends {
-    /// Decodes a line in every backend, and holds the backends to each other; a book also to `serde_json`.
+    /// Decodes a line with every backend, and compares the results. A book is also compared with that of `serde_json`.
     fn check(&mut self, line: &[u8]) -> LineKind;
 }
 
-/// What a line turned out to be.
+/// The kind of a decoded line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineKind {
     Book,
@@ -44,35 +43,20 @@ enum LineKind {
     Refused,
 }
 
-/// The bytes that a book names when it refuses the first and the last level of a side.
-fn places(
-    [bids, asks]: [&[Level]; 2],
-    refusal: impl Fn(BookError) -> DecodeError,
-) -> [Option<u32>; 4] {
-    let place = |side, levels: &[Level], index: Option<usize>| {
-        let index = index.filter(|index| *index < levels.len())?;
-        let kind = BookErrorKind::DuplicatePrice;
-        let ticks = levels[index].ticks;
-        let error = refusal(BookError {
-            kind,
+/// The byte offsets in the errors about the first and the last level of each side.
+fn offsets(sides: [&[Level]; 2], refusal: impl Fn(BookError) -> DecodeError) -> Vec<u32> {
+    let both = [Side::Bid, Side::Ask].into_iter().zip(sides);
+    let ends = both.flat_map(|(side, levels)| {
+        let ends = levels.first().map(|level| (0, level)).into_iter();
+        let last = levels.last().map(|level| (levels.len() - 1, level));
+        ends.chain(last).map(move |(index, level)| BookError {
+            kind: BookErrorKind::DuplicatePrice,
             side,
             index,
-            ticks,
-        });
-        Some(error.offset)
-    };
-    let (last_bid, last_ask) = (bids.len().checked_sub(1), asks.len().checked_sub(1));
-    [
-        place(Side::Bid, bids, Some(0)),
-        place(Side::Bid, bids, last_bid),
-        place(Side::Ask, asks, Some(0)),
-        place(Side::Ask, asks, last_ask),
-    ]
-}
-
-/// Everything that a message says, its lists too.
-fn written(message: &impl std::fmt::Debug) -> String {
-    format!("{message:?}")
+            ticks: level.ticks,
+        })
+    });
+    ends.map(|error| refusal(error).offset).collect()
 }
 
 fn shown(line: &[u8]) -> String {
@@ -116,12 +100,13 @@ type JayxResult<'a> = Result<jayx::Message<'a>, DecodeError>;
 fn same_jayx(one: &JayxResult<'_>, other: &JayxResult<'_>) -> bool {
     match (one, other) {
         (Ok(jayx::Message::OrderBook(one)), Ok(jayx::Message::OrderBook(other))) => {
-            let all =
-                |book: &jayx::OrderBook<'_>| places([book.bids, book.asks], |e| book.refusal(e));
-            let read = one.bids == other.bids && one.asks == other.asks;
-            read && one.trades == other.trades && all(one) == all(other)
+            let [one, other] = [one, other].map(|it| {
+                let offsets = offsets([it.bids, it.asks], |error| it.refusal(error));
+                (it.bids, it.asks, it.trades, offsets)
+            });
+            one == other
         }
-        (Ok(one), Ok(other)) => written(one) == written(other),
+        (Ok(one), Ok(other)) => format!("{one:?}") == format!("{other:?}"),
         (Err(one), Err(other)) => one == other,
         _ => false,
     }
@@ -174,29 +159,22 @@ type BayseResult<'a> = Result<bayse::Message<'a>, DecodeError>;
 fn same_bayse(one: &BayseResult<'_>, other: &BayseResult<'_>) -> bool {
     match (one, other) {
         (Ok(bayse::Message::OrderBook(one)), Ok(bayse::Message::OrderBook(other))) => {
-            let all =
-                |book: &bayse::OrderBook<'_>| places([book.bids, book.asks], |e| book.refusal(e));
-            let names = |book: &bayse::OrderBook<'_>| {
-                (book.market_id.to_owned(), book.outcome_id.to_owned())
-            };
-            let time = |book: &bayse::OrderBook<'_>| book.timestamp.map(|time| time.0.to_owned());
-            let last = |book: &bayse::OrderBook<'_>| {
-                (
-                    book.last_price.map(|price| price.0.to_owned()),
-                    book.last_side,
-                )
-            };
-            let read = one.bids == other.bids && one.asks == other.asks && one.sent == other.sent;
-            let around = names(one) == names(other) && time(one) == time(other);
-            read && around && last(one) == last(other) && all(one) == all(other)
+            let [one, other] = [one, other].map(|it| {
+                let offsets = offsets([it.bids, it.asks], |error| it.refusal(error));
+                let ids = (it.market_id, it.outcome_id);
+                let times = (it.timestamp.map(|time| time.0), it.sent);
+                let last = (it.last_price.map(|price| price.0), it.last_side);
+                (it.bids, it.asks, ids, times, last, offsets)
+            });
+            one == other
         }
-        (Ok(one), Ok(other)) => written(one) == written(other),
+        (Ok(one), Ok(other)) => format!("{one:?}") == format!("{other:?}"),
         (Err(one), Err(other)) => one == other,
         _ => false,
     }
 }
 
-/// A number's text, quoted or not, as whole steps of 10^-`decimals`, by plain arithmetic; none when it is not.
+/// A number's text, quoted or not, as whole steps of 10^-`decimals`, by plain arithmetic. `None` if it is not a whole one.
 fn steps(number: &RawValue, decimals: u8) -> Option<i64> {
     let text = number.get();
     let text = text
@@ -216,12 +194,12 @@ fn steps(number: &RawValue, decimals: u8) -> Option<i64> {
     digits.parse::<i64>().ok()?.checked_mul(power)
 }
 
-/// The same, of a number that must not be negative.
+/// The same for a number that must not be negative.
 fn amount(number: &RawValue, decimals: u8) -> Option<i64> {
     steps(number, decimals).filter(|steps| *steps >= 0)
 }
 
-/// The fields of an object, also of one with a field that is repeated.
+/// The fields of an object, including repeated ones.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -253,14 +231,14 @@ impl<'a> Fields<'a> {
         serde_json::from_str(object.get()).ok()
     }
 
-    /// A field that is not repeated.
+    /// A field, unless it is repeated.
     fn one(&self, name: &str) -> Option<&'a RawValue> {
         let mut all = self.0.iter().filter(|(key, _)| key == name);
         let (_, value) = all.next()?;
         all.next().is_none().then_some(*value)
     }
 
-    /// The items of a list; none of anything else.
+    /// The items of a list; empty for any other value.
     fn items(&self, name: &str) -> Vec<&'a RawValue> {
         let list = self.one(name);
         list.and_then(|list| serde_json::from_str(list.get()).ok())
@@ -288,15 +266,14 @@ impl NaiveJayx {
             let level = Fields::read(level).unwrap();
             let number = |name| amount(level.one(name).unwrap(), 0).unwrap();
             let count = level.one("count").and_then(|count| steps(count, 0));
+            let count = count.and_then(|count| u32::try_from(count).ok());
             Level {
                 ticks: Ticks(number("ticks")),
                 lots: Lots(number("lots")),
-                count: count
-                    .and_then(|count| u32::try_from(count).ok())
-                    .unwrap_or(0),
+                count: count.unwrap_or(0),
             }
         };
-        // One that cannot be read is left out.
+        // Unreadable trades are omitted.
         let trade = |trade: &RawValue| {
             let trade = Fields::read(trade)?;
             let side: String = serde_json::from_str(trade.one("side")?.get()).ok()?;
@@ -313,47 +290,13 @@ impl NaiveJayx {
         };
         let book = Fields::read(payload.one("orderBook").unwrap()).unwrap();
         let side = |name| book.items(name).into_iter().map(level).collect();
+        let trades = payload.items("trades").into_iter();
         Self {
             bids: side("bids"),
             asks: side("asks"),
-            trades: payload
-                .items("trades")
-                .into_iter()
-                .filter_map(trade)
-                .collect(),
+            trades: trades.filter_map(trade).collect(),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct RawUpdate<'a> {
-    #[serde(borrow)]
-    data: RawData<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawData<'a> {
-    #[serde(borrow)]
-    orderbook: RawBook<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawBook<'a> {
-    market_id: String,
-    outcome_id: String,
-    #[serde(borrow)]
-    bids: Option<Vec<RawBayseLevel<'a>>>,
-    #[serde(borrow)]
-    asks: Option<Vec<RawBayseLevel<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct RawBayseLevel<'a> {
-    #[serde(borrow)]
-    price: &'a RawValue,
-    #[serde(borrow)]
-    quantity: &'a RawValue,
 }
 
 struct NaiveBayse {
@@ -365,19 +308,24 @@ struct NaiveBayse {
 
 impl NaiveBayse {
     fn read(line: &[u8], scale: Scale) -> Self {
-        let raw: RawUpdate<'_> = serde_json::from_slice(line).unwrap();
-        let level = |level: &RawBayseLevel<'_>| {
+        let message: Fields<'_> = serde_json::from_slice(line).unwrap();
+        let data = Fields::read(message.one("data").unwrap()).unwrap();
+        let book = Fields::read(data.one("orderbook").unwrap()).unwrap();
+        let level = |level: &RawValue| {
+            let level = Fields::read(level).unwrap();
+            let number = |name, decimals| amount(level.one(name).unwrap(), decimals).unwrap();
             Level::new(
-                Ticks(amount(level.price, scale.price_decimals()).unwrap()),
-                Lots(amount(level.quantity, scale.quantity_decimals()).unwrap()),
+                Ticks(number("price", scale.price_decimals())),
+                Lots(number("quantity", scale.quantity_decimals())),
             )
         };
-        let book = raw.data.orderbook;
+        let side = |name| book.items(name).into_iter().map(level).collect();
+        let text = |name| serde_json::from_str(book.one(name).unwrap().get()).unwrap();
         Self {
-            market_id: book.market_id,
-            outcome_id: book.outcome_id,
-            bids: book.bids.iter().flatten().map(level).collect(),
-            asks: book.asks.iter().flatten().map(level).collect(),
+            market_id: text("marketId"),
+            outcome_id: text("outcomeId"),
+            bids: side("bids"),
+            asks: side("asks"),
         }
     }
 }
@@ -389,7 +337,7 @@ fn backends(log: &Log) -> Box<dyn Backends> {
     }
 }
 
-/// What a venue's decoder is given of a log: frames, or their lines.
+/// The inputs of a venue's decoder in a log: frames, or their lines.
 fn lines(log: &Log, test: &str) -> Option<Vec<Vec<u8>>> {
     let frames = log.frames(test)?.into_iter().map(|(_, frame)| frame);
     if log.venue == VenueName::JAYX {
@@ -401,11 +349,11 @@ fn lines(log: &Log, test: &str) -> Option<Vec<Vec<u8>>> {
     Some(frames.flat_map(lines).collect())
 }
 
-// Over a second in a debug build: sixty megabytes, four times and by `serde_json`.
+// Takes over a second in a debug build: 60 MB, decoded by each backend and by `serde_json`.
 #[test]
-fn the_recorded_logs() {
+fn backends_agree_on_recorded_logs() {
     for log in &LOGS {
-        let Some(lines) = lines(log, "the_recorded_logs") else {
+        let Some(lines) = lines(log, "backends_agree_on_recorded_logs") else {
             continue;
         };
         let mut backends = backends(log);
@@ -415,13 +363,13 @@ fn the_recorded_logs() {
     }
 }
 
-/// Mutates books, [`CASES`] times, and reads what comes of it.
+/// Decodes [`CASES`] mutations of books.
 fn check_mutations(backends: &mut dyn Backends, lines: &[Vec<u8>], seed: u64) {
     let parts: Vec<Parts> = lines.iter().map(|line| Parts::new(line)).collect();
     check_mutations_to(LineKind::Book, backends, &parts, seed);
 }
 
-/// The same with lines that are no books.
+/// The same with other messages.
 fn check_mutations_of_others(backends: &mut dyn Backends, lines: &[Vec<u8>], seed: u64) {
     for line in lines {
         assert_eq!(backends.check(line), LineKind::Other, "{}", shown(line));
@@ -430,14 +378,14 @@ fn check_mutations_of_others(backends: &mut dyn Backends, lines: &[Vec<u8>], see
     check_mutations_to(LineKind::Other, backends, &parts, seed);
 }
 
-/// The lines are `kind`, and many stay so.
+/// The lines are of a kind, and many mutations are too.
 fn check_mutations_to(kind: LineKind, backends: &mut dyn Backends, parts: &[Parts], seed: u64) {
     let mut random = Rng::with_seed(seed);
     let mut line = Vec::new();
     let mut kept = 0;
     for _ in 0..CASES {
         line.clear();
-        // Short ones mostly: what can be wrong is at the start, at the end, or between two levels.
+        // Mostly short lists: errors are possible at the start, at the end, and between two levels.
         let keep = [1, 2, 4, 4, 8, 8, 8, 40][random.usize(..8)];
         let chosen = &parts[random.usize(..parts.len())];
         chosen.write(keep, &mut random, &mut line);
@@ -446,7 +394,7 @@ fn check_mutations_to(kind: LineKind, backends: &mut dyn Backends, parts: &[Part
         }
         kept += usize::from(backends.check(&line) == kind);
     }
-    // A changed digit leaves a book, and a changed letter another message; most else does not.
+    // Most lines with a changed digit or letter are still of their kind; most other mutations are invalid.
     let share = kept * 100 / CASES;
     assert!((5..80).contains(&share), "{share}% are {kind:?}");
 }
@@ -458,8 +406,8 @@ fn check_mutations_of(log: &Log) {
     check_mutations(&mut *backends(log), &lines, 1);
 }
 
-// Each over a second in a debug build: two hundred thousand lines, each read five times. They are
-// tests of their own so that they share the processors.
+// Each takes over a second in a debug build: 200,000 lines, each decoded up to four times. They are separate tests so that
+// they run in parallel.
 
 #[test]
 fn mutations_of_jayx_in_packets() {
@@ -487,7 +435,7 @@ fn mutations_of_the_simulators_bayse() {
     check_mutations(&mut backends, &books::bayse(20, 1, 400), 3);
 }
 
-/// Lines in another order of fields each, every other one indented.
+/// The lines with random field orders, every other one indented.
 fn reordered(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let orders = (0..).zip([0, 3].into_iter().cycle());
     let lines = lines.iter().zip(orders);
@@ -516,7 +464,7 @@ fn mutations_of_jayxs_other_messages() {
     check_mutations_of_others(&mut backends, &lines, 4);
 }
 
-/// What the simulator sends, and the contract's examples.
+/// Messages of the simulator, and the examples of the contract.
 #[test]
 fn mutations_of_bayses_other_messages() {
     let mut lines = messages::bayse(60);

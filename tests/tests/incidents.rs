@@ -1,62 +1,60 @@
-//! When a book loses its trust, a file has what came before, and shows the loss again.
+//! When a book becomes invalid, an incident file records the messages before it, and its replay reproduces the event.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::ops::ControlFlow;
-
 use ticklot::bayse::Bayse;
-use ticklot::capture::FlightOptions;
-use ticklot::capture::{FrameLog, IncidentReport, Incidents, RecordOptions, Recorder};
+use ticklot::capture::{
+    FlightOptions, FrameLog, IncidentReport, Incidents, RecordOptions, Recorder,
+};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::observe::RecordKind;
 use ticklot::venue::Venue;
-use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Options, Session};
+use ticklot::{Books, ConnectionId, Disconnect, Nanos, Options, Session};
+use ticklot_tests::handler::ignore;
+use ticklot_tests::messages::{self, bayse_book};
 use ticklot_tests::program::{Ran, TempFolder, ticklot};
 
 const SECOND: u64 = 1_000_000_000;
-/// The zero of the sessions' clock here.
+/// The Unix time of the sessions' clock at zero.
 const ZERO: u64 = 1_700_000_000 * SECOND;
 
-/// What is done to a session.
+/// A step of a session.
 enum Step {
     Frame(String),
-    /// So many seconds pass.
+    /// Advances the time by this many seconds.
     Pass(u64),
     Lose,
     Open,
 }
 
-/// Drives a session in virtual time, with an incident recorder and a recorder beside it. Returns where the
-/// incident is.
+/// Drives a session in virtual time, with an incident recorder and a recorder. Returns the path of the incident.
 fn drive<V: Venue>(venue: V, folder: &TempFolder, steps: Vec<Step>) -> String {
     let mut books = Books::new();
-    let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
     let mut session = Session::new(venue, ConnectionId(3), Options::default(), &mut books);
-    let incidents =
-        Incidents::create(folder.file("incidents"), ZERO, FlightOptions::default()).unwrap();
-    let recorder =
-        Recorder::create(folder.file("log.jsonl"), ZERO, RecordOptions::default()).unwrap();
+    let incidents = incidents(folder);
+    let options = RecordOptions::default();
+    let recorder = Recorder::create(folder.file("log.jsonl"), ZERO, options).unwrap();
     session.tap(Box::new(incidents.clone()));
     session.tap(Box::new(recorder.clone()));
     let mut now = Nanos(SECOND);
-    let _ = session.opened(now, &mut books, &mut handler);
+    let _ = session.opened(now, &mut books, &mut ignore);
     while session.outgoing(now).is_some() {}
     for step in steps {
         now.0 += 1_000_000;
         match step {
             Step::Frame(frame) => {
-                let _ = session.frame(frame.as_bytes(), now, &mut books, &mut handler);
+                let _ = session.frame(frame.as_bytes(), now, &mut books, &mut ignore);
             }
             Step::Pass(seconds) => {
                 now.0 += seconds * SECOND;
-                let _ = session.timeout(now, &mut books, &mut handler);
+                let _ = session.timeout(now, &mut books, &mut ignore);
             }
             Step::Lose => {
                 let reason = Disconnect::Silent;
-                let _ = session.disconnected(now, &reason, &mut books, &mut handler);
+                let _ = session.disconnected(now, &reason, &mut books, &mut ignore);
             }
             Step::Open => {
-                let _ = session.opened(now, &mut books, &mut handler);
+                let _ = session.opened(now, &mut books, &mut ignore);
             }
         }
         while session.outgoing(now).is_some() {}
@@ -71,36 +69,29 @@ fn drive<V: Venue>(venue: V, folder: &TempFolder, steps: Vec<Step>) -> String {
     }
 }
 
+fn incidents(folder: &TempFolder) -> Incidents {
+    Incidents::create(folder.file("incidents"), ZERO, FlightOptions::default()).unwrap()
+}
+
 fn jayx() -> JayX {
-    JayX::new("BTCUSDT")
-        .envelope(Envelope::Plain)
-        .build()
-        .unwrap()
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
+    venue.build().unwrap()
 }
 
 fn jayx_book(bid: i64, ask: i64) -> Step {
-    Step::Frame(format!(
-        r#"{{"orderBook":{{"asks":[{{"ticks":{ask},"lots":1}}],"bids":[{{"ticks":{bid},"lots":1}}]}}}}"#
-    ))
-}
-
-fn bayse_book(outcome: &str, levels: &str) -> String {
-    format!(
-        r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m","outcomeId":"{outcome}","bids":[{levels}],"asks":[]}}}}}}"#
-    )
+    Step::Frame(messages::jayx_book(bid, ask))
 }
 
 const LEVEL: &str = r#"{"price":0.6,"quantity":5}"#;
 
-/// Replays the incident and the whole recording: both show one loss of trust, and show it as it was.
-fn shows(folder: &TempFolder, incident: &str, what: &str) {
+/// Replays the incident and the whole recording. Both must report one invalidation, as recorded.
+fn check_replays(folder: &TempFolder, incident: &str, report: &str) {
     let log = folder.file("log.jsonl");
     for path in [incident, &log] {
         let ran = ticklot(["replay", path]);
-        assert_eq!(ran.status, 0, "{path}: {}{}", ran.out, ran.err);
-        assert!(ran.err.contains(what), "{path}: {}", ran.err);
-        let summary = "1 invalidations, 0 of them not as recorded\n";
-        assert!(ran.out.contains(summary), "{path}: {}", ran.out);
+        ran.assert_status(0);
+        ran.assert_err(report);
+        ran.assert_out("1 invalidations, 0 of them not as recorded\n");
     }
 }
 
@@ -111,7 +102,7 @@ fn kinds(path: &str) -> String {
 }
 
 #[test]
-fn a_crossed_book() {
+fn crossed_book_writes_incident() {
     let folder = TempFolder::new("crossed");
     let steps = vec![jayx_book(10, 11), jayx_book(12, 11)];
     let incident = drive(jayx(), &folder, steps);
@@ -120,16 +111,16 @@ fn a_crossed_book() {
         "{incident}"
     );
     assert_eq!(kinds(&incident), "open out in in trust");
-    shows(&folder, &incident, "Z: BTCUSDT is crossed\n");
+    check_replays(&folder, &incident, "Z: BTCUSDT is crossed\n");
 }
 
 #[test]
-fn a_snapshot_that_is_refused() {
+fn refused_snapshot_writes_incident() {
     let folder = TempFolder::new("refused");
     let doubled = r#"{"orderBook":{"asks":[{"ticks":5,"lots":1},{"ticks":5,"lots":1}],"bids":[]}}"#;
     let steps = vec![jayx_book(10, 11), Step::Frame(doubled.to_owned())];
     let incident = drive(jayx(), &folder, steps);
-    shows(&folder, &incident, "Z: BTCUSDT is gap\n");
+    check_replays(&folder, &incident, "Z: BTCUSDT is gap\n");
 }
 
 #[test]
@@ -140,12 +131,12 @@ fn unreadable_book_line_writes_incident() {
     let steps = vec![Step::Frame(bayse_book("b", LEVEL)), Step::Frame(frame)];
     let incident = drive(Bayse::any().build().unwrap(), &folder, steps);
     assert!(incident.ends_with("-3-gap.jsonl.zst"), "{incident}");
-    shows(&folder, &incident, "Z: b is gap\n");
+    check_replays(&folder, &incident, "Z: b is gap\n");
 }
 
-/// Nothing came, which no frame shows: the log notes it.
+/// No frame shows a timeout, so the log records it.
 #[test]
-fn a_stale_book() {
+fn stale_book_writes_incident() {
     let folder = TempFolder::new("stale");
     let steps = vec![
         jayx_book(10, 11),
@@ -156,7 +147,7 @@ fn a_stale_book() {
     ];
     let incident = drive(jayx(), &folder, steps);
     assert_eq!(kinds(&incident), "open out in in trust");
-    shows(&folder, &incident, "Z: BTCUSDT is stale\n");
+    check_replays(&folder, &incident, "Z: BTCUSDT is stale\n");
     let ran = ticklot(["replay", &incident]);
     ran.assert_out("BTCUSDT stale bid 0.10 x");
 }
@@ -173,78 +164,57 @@ fn reconnected_book_writes_incident() {
     ];
     let incident = drive(jayx(), &folder, steps);
     assert_eq!(kinds(&incident), "open out in close open out in in trust");
-    shows(&folder, &incident, "Z: BTCUSDT is crossed\n");
+    check_replays(&folder, &incident, "Z: BTCUSDT is crossed\n");
 }
 
-/// What is played is held against what is noted.
+/// A replay compares the recorded invalidations with its own.
 #[test]
 fn changed_log_is_reported() {
     let folder = TempFolder::new("changed");
     let incident = drive(jayx(), &folder, vec![jayx_book(10, 11), jayx_book(12, 11)]);
-    let lines: Vec<String> = FrameLog::open(&incident)
-        .map(|_| zstd::decode_all(std::fs::File::open(&incident).unwrap()).unwrap())
-        .map(|text| String::from_utf8(text).unwrap())
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect();
+    let text = zstd::decode_all(std::fs::File::open(&incident).unwrap()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
     let replay_without = |kind: RecordKind| -> Ran {
         let path = folder.file("changed.jsonl");
         let mark = format!(r#""dir":"{}""#, kind.as_str());
-        let keep = |line: &&String| match kind {
+        let keep = |line: &&str| match kind {
             RecordKind::Received => !line.contains(r#"\"ticks\":12,"#),
             _ => !line.contains(&mark),
         };
-        let kept: Vec<String> = lines.iter().filter(keep).cloned().collect();
+        let kept: Vec<&str> = lines.iter().copied().filter(keep).collect();
         assert_eq!(kept.len(), lines.len() - 1);
         std::fs::write(&path, kept.join("\n") + "\n").unwrap();
         ticklot(["replay", &path])
     };
     let different = "1 invalidations, 1 of them not as recorded\n";
     let crossed = replay_without(RecordKind::Received);
-    assert!(
-        crossed
-            .err
-            .ends_with("BTCUSDT is crossed in the log, but not in the replay\n"),
-        "{}",
-        crossed.err
-    );
+    crossed.assert_err_ends("BTCUSDT is crossed in the log, but not in the replay\n");
     crossed.assert_out(different);
-    let unnoted = replay_without(RecordKind::Invalidated);
-    assert!(
-        unnoted
-            .err
-            .ends_with("BTCUSDT is crossed, which the log does not state\n"),
-        "{}",
-        unnoted.err
-    );
-    unnoted.assert_out(different);
+    let unrecorded = replay_without(RecordKind::Invalidated);
+    unrecorded.assert_err_ends("BTCUSDT is crossed, which the log does not state\n");
+    unrecorded.assert_out(different);
 }
 
 #[test]
 fn unwritable_incident_is_reported() {
     let folder = TempFolder::new("unwritten");
-    let incidents =
-        Incidents::create(folder.file("incidents"), ZERO, FlightOptions::default()).unwrap();
+    let incidents = incidents(&folder);
     let mut books = Books::new();
-    let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
     let mut session = Session::new(jayx(), ConnectionId(0), Options::default(), &mut books);
     session.tap(Box::new(incidents.clone()));
-    let _ = session.opened(Nanos(0), &mut books, &mut handler);
+    let _ = session.opened(Nanos(0), &mut books, &mut ignore);
     std::fs::remove_dir(folder.file("incidents")).unwrap();
     for step in [jayx_book(10, 11), jayx_book(12, 11)] {
         let Step::Frame(frame) = step else { continue };
-        let _ = session.frame(frame.as_bytes(), Nanos(0), &mut books, &mut handler);
+        let _ = session.frame(frame.as_bytes(), Nanos(0), &mut books, &mut ignore);
     }
-    assert!(matches!(
-        incidents.wait_report(),
-        Some(IncidentReport::Failed(_))
-    ));
+    let report = incidents.wait_report();
+    assert!(matches!(report, Some(IncidentReport::Failed(_))));
     assert_eq!((incidents.taken(), incidents.suppressed()), (1, 0));
 }
 
-/// As a user has it: a server whose lines are garbage now and then, and a folder for what that does.
-/// A second of real time.
+/// The program writes incidents for a server that sends garbage lines. Takes a second.
 #[test]
 fn program_writes_incidents() {
     let folder = TempFolder::new("program");
@@ -256,24 +226,15 @@ fn program_writes_incidents() {
     let simulator = ticklot_sim::Simulator::spawn(config, Default::default()).unwrap();
     let url = simulator.url(ticklot_sim::Venue::Jayx).unwrap();
     let at = folder.file("incidents");
-    let ran = ticklot([
-        "watch",
-        "--venue=jayx",
-        "--url",
-        &url,
-        "--duration=1s",
-        "--incidents",
-        &at,
-    ]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
-    let told = ran
-        .err
-        .lines()
-        .filter_map(|line| line.strip_prefix("ticklot: an incident: "));
-    let paths: Vec<&str> = told.collect();
+    let args = ["watch", "--venue=jayx", "--duration=1s"];
+    let ran = ticklot(args.iter().chain(&["--url", &url, "--incidents", &at]));
+    ran.assert_status(0);
+    let lines = ran.err.lines();
+    let paths = lines.filter_map(|line| line.strip_prefix("ticklot: an incident: "));
+    let paths: Vec<&str> = paths.collect();
     assert_eq!(paths.len(), 1, "one a minute: {}", ran.err);
     ran.assert_err(" more invalidations followed another too soon to be written\n");
     let again = ticklot(["replay", paths[0]]);
-    assert!(again.err.ends_with("BTCUSDT is gap\n"), "{}", again.err);
+    again.assert_err_ends("BTCUSDT is gap\n");
     again.assert_out("1 invalidations, 0 of them not");
 }

@@ -1,4 +1,4 @@
-//! A spinning feed whose idle turns replay messages: it shows nothing of them, and allocates nothing.
+//! Keep-warm replays of a spinning feed change no observable state and do not allocate.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::ops::ControlFlow;
@@ -12,20 +12,21 @@ use ticklot::{Books, Event, Feed, Handler, Options, SpinOptions};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue, bayse, jayx};
 use ticklot_tests::alloc::{CountingAllocator, allocations};
 use ticklot_tests::data::LOGS;
+use ticklot_tests::handler::break_if;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Replays at each idle turn, or never.
+/// Keep-warm replays at each idle turn, or never.
 fn options(keep_warm: bool) -> SpinOptions {
     let mut options = SpinOptions::default();
     options.keep_warm = keep_warm.then_some(Duration::ZERO);
     options
 }
 
-/// What a feed shows of the first frames of a log: each event, each book, and the counts at the end.
+/// The output of a feed for the first frames of a log: each event, each book, and the final statistics.
 fn shown(frames: &[(u64, Vec<u8>)], keep_warm: bool) -> (Vec<String>, Stats) {
-    // So slowly that idle turns lie between the frames.
+    // Slow enough for idle turns between the frames.
     let frames = (0..).zip(frames).map(|(at, (_, frame))| RecordedFrame {
         recv_ns: at * 200_000,
         frame: frame.clone(),
@@ -49,7 +50,7 @@ fn shown(frames: &[(u64, Vec<u8>)], keep_warm: bool) -> (Vec<String>, Stats) {
                 )
             }
             Event::Trades(new) => format!("{:?}", new.trades),
-            // Their texts have times.
+            // Their texts contain times.
             Event::Connected { .. } | Event::Disconnected { .. } => {
                 return ControlFlow::Continue(());
             }
@@ -74,7 +75,7 @@ fn keep_warm_changes_nothing() {
         return;
     };
     let frames = &frames[..frames.len().min(1_500)];
-    // A thread learns the shape of its messages, so each has one of its own.
+    // Templates are cached for each thread, so each run has a new thread.
     let alone = |keep_warm| std::thread::scope(|it| it.spawn(|| shown(frames, keep_warm)).join());
     let (with, without) = (alone(true).unwrap(), alone(false).unwrap());
     assert!(with.0.len() > 1_000, "{}", with.0.len());
@@ -93,7 +94,7 @@ struct Count {
     counts: Vec<u64>,
 }
 
-/// So many books are a pass.
+/// The number of books of a pass.
 const PASS: u64 = 500;
 
 impl Handler for Count {
@@ -105,16 +106,13 @@ impl Handler for Count {
         if self.books.is_multiple_of(PASS) {
             self.counts.push(allocations());
         }
-        match self.counts.len() {
-            5 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
+        break_if(self.counts.len() == 5)
     }
 }
 
 impl<V: ticklot::venue::Venue> ticklot::OnMessage<V> for Count {}
 
-/// Over a second: the books of three connections, of two venues, as they come.
+/// Takes over a second: the books of three connections to two venues, in real time.
 #[test]
 fn nothing_is_allocated_once_warm() {
     let every = Duration::from_millis(4);

@@ -1,4 +1,4 @@
-//! Logs that are damaged or put together, or whose times are wrong.
+//! Damaged and concatenated logs, and logs with wrong times.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
@@ -12,6 +12,7 @@ use ticklot::jayx::{Envelope, JayX};
 use ticklot::observe::{Tap, WireEvent, WireRecord};
 use ticklot::venue::{Venue, VenueName};
 use ticklot::{BookState, Books, ConnectionId, Event, Gap, Handler, Nanos, OnMessage};
+use ticklot_tests::messages::bayse_book;
 use ticklot_tests::program::{Ran, TempFile, TempFolder, ticklot};
 
 const SECOND: u64 = 1_000_000_000;
@@ -25,7 +26,7 @@ fn text(n: u64) -> String {
     )
 }
 
-/// The bytes of a recording of these frames, flushed in their middle.
+/// The bytes of a recording of these frames, with a flush after half of them.
 fn recorded(name: &str, frames: std::ops::Range<u64>) -> Vec<u8> {
     let folder = TempFolder::new("recorded");
     let path = folder.file(name);
@@ -59,7 +60,7 @@ fn read(bytes: Vec<u8>) -> (Vec<Record>, Vec<LogError>) {
     (records, errors)
 }
 
-/// What a kill leaves of the first file, and `cat` puts before the second one.
+/// Concatenates a file that was truncated by a crash and a second one.
 #[test]
 fn records_after_truncation_are_read() {
     for name in ["log.jsonl.zst", "log.jsonl.gz"] {
@@ -68,7 +69,7 @@ fn records_after_truncation_are_read() {
         for length in 0..=first.len() {
             let all = [&first[..length], &second, &first[..length], &second].concat();
             let (records, errors) = read(all);
-            // The same twice, since a recording may be killed more than once.
+            // Twice, since a recorder may crash more than once.
             let half = records.len() / 2;
             assert_eq!(records.len(), 2 * half, "{name} {length}");
             for part in [&records[..half], &records[half..]] {
@@ -85,17 +86,12 @@ fn records_after_truncation_are_read() {
             assert_eq!(errors.len(), 2, "{name} {length}: {errors:?}");
             for error in &errors {
                 let resumes = matches!(error, LogError::Cut { resumes: true, .. });
-                assert!(
-                    resumes && error.is_cut() && !error.is_fatal(),
-                    "{name} {length}: {error}"
-                );
+                let is_cut = error.is_cut() && !error.is_fatal();
+                assert!(resumes && is_cut, "{name} {length}: {error}");
             }
-            // No two lines have the same number.
-            let lines: Vec<u64> = records.iter().map(|record| record.line).collect();
-            assert!(
-                lines.is_sorted_by(|a, b| a < b),
-                "{name} {length}: {lines:?}"
-            );
+            // Line numbers are unique.
+            let is_sorted = records.is_sorted_by(|a, b| a.line < b.line);
+            assert!(is_sorted, "{name} {length}");
             let cut = errors[0].line().unwrap();
             assert_eq!(cut, half as u64 - 10, "{name} {length}");
             cuts += 1;
@@ -123,7 +119,7 @@ fn records_after_damage_are_read() {
     }
 }
 
-/// Files of pigz, pzstd and bgzip are members that begin in the middle of a line.
+/// In files of pigz, pzstd and bgzip, compressed members begin in the middle of a line.
 #[test]
 fn members_may_split_lines() {
     let line = |n: u64| format!("{{\"recv_ns\":{n},\"frame\":\"{n}\"}}\n");
@@ -134,7 +130,7 @@ fn members_may_split_lines() {
         out.write_all(text).unwrap();
         out.finish().unwrap()
     };
-    // What pzstd writes before each frame: its length.
+    // pzstd writes the length of each frame before it.
     let skippable = |frame: &[u8]| {
         let length = (frame.len() as u32).to_le_bytes();
         [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0], &length[..]].concat()
@@ -154,7 +150,7 @@ fn members_may_split_lines() {
     }
 }
 
-/// For every single bit the records are the same, or there is an error.
+/// A flipped bit causes an error, or the records are the same.
 #[test]
 fn every_flipped_bit_is_found() {
     for name in ["log.jsonl.zst", "log.jsonl.gz"] {
@@ -166,13 +162,11 @@ fn every_flipped_bit_is_found() {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             let (records, errors) = read(bytes);
-            assert!(
-                records == expected || !errors.is_empty(),
-                "{name}, bit {bit}"
-            );
+            let is_ok = records == expected || !errors.is_empty();
+            assert!(is_ok, "{name}, bit {bit}");
             found += usize::from(!errors.is_empty());
         }
-        // A few bits say nothing, such as those of gzip's time.
+        // A few bits have no effect, such as those of gzip's timestamp.
         assert!(found > whole.len() * 7, "{name}: {found}");
     }
 }
@@ -182,18 +176,15 @@ fn line(recv_ns: u64, more: &str, frame: &str) -> String {
     format!("{{\"recv_ns\":{recv_ns}{more},\"frame\":\"{frame}\"}}\n")
 }
 
-/// A book of JayX whose bid is so many ticks, so many seconds after the beginning.
+/// A book of JayX with a bid at `ticks`, `after` seconds after the start.
 fn book(after: u64, more: &str, ticks: u64) -> String {
     let frame = format!(r#"{{"orderBook":{{"asks":[],"bids":[{{"ticks":{ticks},"lots":3}}]}}}}"#);
     line(ZERO + after * SECOND, more, &frame)
 }
 
 fn dropped(after: u64, more: &str) -> String {
-    line(
-        ZERO + after * SECOND,
-        &format!(r#"{more},"dir":"dropped""#),
-        "500",
-    )
+    let more = format!(r#"{more},"dir":"dropped""#);
+    line(ZERO + after * SECOND, &more, "500")
 }
 
 fn file(name: &str, text: &str) -> TempFile {
@@ -215,7 +206,7 @@ fn missing_checksum_is_reported() {
         encoder.write_all(text.as_bytes()).unwrap();
         encoder.finish().unwrap()
     };
-    let told = "its Zstandard data has no checksum";
+    let warning = "its Zstandard data has no checksum";
     for (bytes, unverified) in [
         (packed(true), 0),
         (packed(false), 1),
@@ -228,13 +219,22 @@ fn missing_checksum_is_reported() {
         let file = TempFile::new("unverified.jsonl");
         std::fs::write(file.path(), bytes).unwrap();
         let ran = replay(&file, &[]);
-        assert_eq!(ran.status, 0, "{}", ran.err);
-        assert_eq!(ran.err.contains(told), unverified > 0, "{}", ran.err);
+        ran.assert_status(0);
+        assert_eq!(ran.err.contains(warning), unverified > 0, "{}", ran.err);
     }
 }
 
-/// A change of a book's state: at which line, of which connection, to what and why.
+/// A change of a book's state: the line, the connection, the new state and the cause.
 type StateRecord = (usize, u32, BookState, Cause);
+
+const fn live(line: usize, connection: u32) -> StateRecord {
+    (line, connection, BookState::Live, Cause::Snapshot)
+}
+
+const fn gap(line: usize, connection: u32) -> StateRecord {
+    let (state, cause) = (BookState::Gap(Gap::Dropped), Cause::RecordsDropped);
+    (line, connection, state, cause)
+}
 
 #[derive(Default)]
 struct Changes {
@@ -261,7 +261,7 @@ fn add(replay: &mut Replay<Changes>, record: &Record) {
     replay.add(record, venue.unwrap()).unwrap();
 }
 
-/// The changes of state that each line of a log leads to, in the call that plays it.
+/// The state changes that the replay of each line of a log reports.
 fn changes(log: impl Into<Vec<u8>>) -> Vec<StateRecord> {
     let log = Cursor::new(log.into());
     let mut log = FrameLog::from_reader(log).unwrap().everything();
@@ -284,15 +284,6 @@ fn changes(log: impl Into<Vec<u8>>) -> Vec<StateRecord> {
 #[test]
 fn missing_records_are_a_gap() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);
-    let live = |line, connection| (line, connection, BookState::Live, Cause::Snapshot);
-    let gap = |line, connection| {
-        (
-            line,
-            connection,
-            BookState::Gap(Gap::Dropped),
-            Cause::RecordsDropped,
-        )
-    };
     let all = [
         book(0, one, 7),
         book(0, two, 7),
@@ -301,7 +292,7 @@ fn missing_records_are_a_gap() {
         book(2, two, 8),
         dropped(3, two),
         book(4, two, 9),
-        // A line that makes no sense may have been a message of any book.
+        // An invalid line may have been a message of any book.
         "{\"recv_ns\":1,\"frame\":7}\n".to_owned(),
         book(5, one, 9),
     ];
@@ -321,16 +312,13 @@ fn missing_records_are_a_gap() {
             live(8, 1),
         ]
     );
-    // A cut at the end of a log is no gap.
+    // A truncation at the end of a log causes no gap.
     let cut = book(0, "", 7) + "{\"recv_ns\":1,";
     assert_eq!(changes(cut), [live(0, 0)]);
-    // The opening of the connection may be a missing record.
+    // The missing records may include the opening of the connection.
     let event = |after: u64, dir: &str| {
-        line(
-            ZERO + after * SECOND,
-            &format!(r#","conn":1,"dir":"{dir}""#),
-            "",
-        )
+        let more = format!(r#","conn":1,"dir":"{dir}""#);
+        line(ZERO + after * SECOND, &more, "")
     };
     let lost = [
         event(0, "open"),
@@ -340,13 +328,11 @@ fn missing_records_are_a_gap() {
         book(3, one, 8),
     ];
     let states: Vec<BookState> = changes(lost.concat()).iter().map(|it| it.2).collect();
-    assert_eq!(
-        states,
-        [BookState::Live, BookState::Disconnected, BookState::Live]
-    );
+    let live = BookState::Live;
+    assert_eq!(states, [live, BookState::Disconnected, live]);
 }
 
-/// What a compressor has written of this text when it is killed behind a flush.
+/// The output of a compressor that was flushed but not finished.
 fn cut(text: &str) -> Vec<u8> {
     let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
     encoder.write_all(text.as_bytes()).unwrap();
@@ -354,24 +340,17 @@ fn cut(text: &str) -> Vec<u8> {
     encoder.get_ref().clone()
 }
 
-/// The lost records may have been of any connection.
+/// The lost records may belong to any connection.
 #[test]
 fn truncation_gaps_every_book() {
     let (one, two) = (r#","conn":1"#, r#","conn":2"#);
     let first = cut(&(book(0, one, 7) + &book(0, two, 7)));
     let second = zstd::encode_all(book(1, one, 8).as_bytes(), 3).unwrap();
-    let live = |line, connection| (line, connection, BookState::Live, Cause::Snapshot);
-    let gap = |connection| {
-        let (state, cause) = (BookState::Gap(Gap::Dropped), Cause::RecordsDropped);
-        (2, connection, state, cause)
-    };
-    assert_eq!(
-        changes([first, second].concat()),
-        [live(0, 1), live(1, 2), gap(1), gap(2), live(3, 1)]
-    );
+    let expected = [live(0, 1), live(1, 2), gap(2, 1), gap(2, 2), live(3, 1)];
+    assert_eq!(changes([first, second].concat()), expected);
 }
 
-/// Counts books that have no room.
+/// Counts books that the memory limit refuses.
 #[derive(Default)]
 struct RefusedBooks(usize);
 
@@ -387,7 +366,7 @@ impl Handler for RefusedBooks {
 
 impl<V: Venue> OnMessage<V> for RefusedBooks {}
 
-/// A small log may have many connections, and each a large book.
+/// A small log may have many connections with large books.
 #[test]
 fn connections_share_one_budget() {
     const BUDGET: usize = 256 << 20;
@@ -418,20 +397,18 @@ fn connections_share_one_budget() {
 fn replay_reports_missing_records() {
     for more in ["", r#","conn":1"#] {
         let log = file("hole.jsonl", &(book(0, more, 7) + &dropped(1, "")));
-        let options: &[&str] = if more.is_empty() {
-            &[]
-        } else {
-            &["--connection=1"]
+        let options: &[&str] = match more {
+            "" => &[],
+            _ => &["--connection=1"],
         };
         let ran = replay(&log, options);
-        assert_eq!(ran.status, 0, "{}", ran.err);
+        ran.assert_status(0);
         ran.assert_out("500 records are missing from the log\n");
         ran.assert_out("Z BTCUSDT gap bid 0.07");
-        let told = [
+        ran.assert_err(
             "ticklot: log line 1: 500 records are missing: the recorder could not write them\n",
-            "ticklot: log line 1, 2023-11-14T22:13:21.000000000Z: BTCUSDT is gap",
-        ];
-        assert!(told.iter().all(|it| ran.err.contains(it)), "{}", ran.err);
+        );
+        ran.assert_err("ticklot: log line 1, 2023-11-14T22:13:21.000000000Z: BTCUSDT is gap");
     }
 }
 
@@ -442,17 +419,11 @@ fn replay_continues_after_truncation() {
     let log = TempFile::new("all.jsonl.zst");
     std::fs::write(log.path(), [first, second].concat()).unwrap();
     let ran = replay(&log, &[]);
-    assert_eq!(ran.status, 1, "{}", ran.err);
-    assert!(
-        ran.out
-            .starts_with("2 frames, 2 messages, 1 books, 0 errors, "),
-        "{}",
-        ran.out
-    );
+    ran.assert_status(1);
+    ran.assert_out("2 frames, 2 messages, 1 books, 0 errors, ");
     ran.assert_out("1 parts of the log are cut off\n");
     ran.assert_out(" BTCUSDT live bid 0.02");
-    let last = "cut off in 1 places; the lines before and after them were replayed\n";
-    assert!(ran.err.ends_with(last), "{}", ran.err);
+    ran.assert_err_ends("cut off in 1 places; the lines before and after them were replayed\n");
     assert!(!ran.err.contains("cannot be read"), "{}", ran.err);
 }
 
@@ -461,12 +432,8 @@ fn empty_log_is_an_error() {
     for text in ["", "\n\n"] {
         let log = file("empty.jsonl", text);
         for ran in [replay(&log, &[]), ticklot(["replay", log.path()])] {
-            assert_eq!(ran.status, 1);
-            assert!(
-                ran.err.ends_with(": the log has no records\n"),
-                "{}",
-                ran.err
-            );
+            ran.assert_status(1);
+            ran.assert_err_ends(": the log has no records\n");
         }
     }
 }
@@ -493,25 +460,27 @@ fn wrong_time_unit_is_reported() {
         let text = book(0, "", 7).replace(&ZERO.to_string(), &(ZERO / factor).to_string());
         let log = file("unit.jsonl", &text);
         let ran = replay(&log, &[]);
-        let told = format!(
+        let warning = format!(
             "ticklot: {}: recv_ns seems to be in {unit}, and is read as nanoseconds: multiply it by {factor}\n",
             log.path()
         );
-        assert_eq!((ran.status, ran.err), (0, told));
+        assert_eq!((ran.status, ran.err), (0, warning));
     }
 }
 
-/// One time that is wrong must not be the time of all that follows.
+/// One wrong time does not affect later records.
 #[test]
 fn outlying_time_is_not_used() {
     let year = 365 * 24 * 60 * 60 * SECOND;
     for wrong in [1 << 63, u64::MAX, ZERO + year] {
         for at in 0..4 {
-            let lines = (0..5).map(|n| match n == at {
-                true => {
-                    book(n, "", n + 1).replace(&(ZERO + n * SECOND).to_string(), &wrong.to_string())
+            let lines = (0..5).map(|n| {
+                let (book, time) = (book(n, "", n + 1), (ZERO + n * SECOND).to_string());
+                if n == at {
+                    book.replace(&time, &wrong.to_string())
+                } else {
+                    book
                 }
-                false => book(n, "", n + 1),
             });
             let log = file("wrong.jsonl", &lines.collect::<String>());
             let ran = replay(&log, &[]);
@@ -521,7 +490,7 @@ fn outlying_time_is_not_used() {
             ran.assert_err(": 1 times (recv_ns) are far later than ");
         }
     }
-    // A pause of a year is none.
+    // A pause of a year is not an outlier.
     let later = |n: u64| line(ZERO + year + n, "", "{}");
     let paused = book(0, "", 7) + &later(0) + &later(1);
     let mut log = FrameLog::from_reader(Cursor::new(paused)).unwrap();
@@ -544,57 +513,43 @@ fn replay_expires_silent_book() {
         handler.line = after;
         replay.advance(ZERO + after as u64 * SECOND, &mut handler);
     }
-    let live = (0, 0, BookState::Live, Cause::Snapshot);
-    assert_eq!(
-        handler.all,
-        [live, (30, 0, BookState::Stale, Cause::Timeout)]
-    );
+    let stale = (30, 0, BookState::Stale, Cause::Timeout);
+    assert_eq!(handler.all, [live(0, 0), stale]);
     assert_eq!(replay.next_invalidation().unwrap().at, ZERO + 30 * SECOND);
 }
 
-/// Two and a half seconds of real time: forty seconds of a log at sixteen times its speed, with a line of output
-/// each second.
+/// Takes 2.5 s: 40 s of a log at 16 times its speed, with a line of output each second of real time.
 #[test]
 fn paced_replay_follows_time() {
     let log = file("pace.jsonl", &(book(15, "", 7) + &book(55, "", 8)));
     let ran = replay(&log, &["--speed=16x"]);
-    assert_eq!(ran.status, 0);
-    let rows: Vec<&str> = ran
-        .out
-        .lines()
-        .filter(|row| row.contains(" BTCUSDT "))
-        .collect();
+    ran.assert_status(0);
+    let rows = ran.out.lines().filter(|row| row.contains(" BTCUSDT "));
+    let rows: Vec<&str> = rows.collect();
     let (last, waiting) = rows.split_last().unwrap();
-    assert!(
-        last.starts_with("2023-11-14T22:14:15.000000000Z BTCUSDT live bid 0.08"),
-        "{last}"
-    );
+    let expected = "2023-11-14T22:14:15.000000000Z BTCUSDT live bid 0.08";
+    assert!(last.starts_with(expected), "{last}");
     assert!(waiting.len() >= 2, "{rows:?}");
     for row in waiting {
-        // Until :05 it is believed, and until :15 it is not.
+        // The book is live until :05, and stale until :15.
         let expected = match &row[..16] {
             "2023-11-14T22:13" => "live",
             _ if &row[17..19] < "05" => "live",
             _ => "stale",
         };
-        assert!(
-            row.contains(&format!("Z BTCUSDT {expected} bid 0.07")),
-            "{row}"
-        );
+        let expected = format!("Z BTCUSDT {expected} bid 0.07");
+        assert!(row.contains(&expected), "{row}");
     }
-    let told = "BTCUSDT is stale\n";
-    ran.assert_err(told);
-    // As long as the user says.
+    ran.assert_err("BTCUSDT is stale\n");
+    // The option changes the limit.
     let ran = replay(&log, &["--stale-after=1h"]);
     assert_eq!(ran.err, "");
 }
 
 #[test]
 fn reversed_range_is_an_error() {
-    let log = file(
-        "part.jsonl",
-        &(0..9).map(|n| book(n, "", n + 1)).collect::<String>(),
-    );
+    let books: String = (0..9).map(|n| book(n, "", n + 1)).collect();
+    let log = file("part.jsonl", &books);
     for (from, until) in [
         ("+4s", "+2s"),
         ("frame:4", "frame:2"),
@@ -604,19 +559,11 @@ fn reversed_range_is_an_error() {
         ("+4s", "frame:2"),
     ] {
         let (from, until) = (format!("--from={from}"), format!("--until={until}"));
-        let ran = replay(&log, &[&from, &until]);
-        assert_eq!(
-            (ran.status, ran.err.as_str()),
-            (2, "ticklot: --from is after --until\n"),
-            "{from} {until}"
-        );
+        replay(&log, &[&from, &until]).assert_failed(2, "ticklot: --from is after --until\n");
     }
     let ran = replay(&log, &["--from=+2s", "--until=+2s"]);
-    assert!(
-        ran.status == 0 && ran.out.starts_with("1 frames, "),
-        "{}",
-        ran.err
-    );
+    ran.assert_status(0);
+    assert!(ran.out.starts_with("1 frames, "), "{}", ran.out);
     for wrong in ["2026-11-28T15:06:60Z", "2026-11-28T15:06:13.Z"] {
         let ran = replay(&log, &["--from", wrong]);
         ran.assert_failed(2, "");
@@ -625,7 +572,7 @@ fn reversed_range_is_an_error() {
 
 #[cfg(unix)]
 #[test]
-fn rows_take_nobodys_place() {
+fn rows_do_not_overwrite_log() {
     let log = file("mine.jsonl", &book(0, "", 7));
     let text = log.text();
     let (hard, soft) = (TempFile::new("hard.csv"), TempFile::new("soft.csv"));
@@ -633,7 +580,7 @@ fn rows_take_nobodys_place() {
     std::os::unix::fs::symlink(log.path(), soft.path()).unwrap();
     for rows in [hard.path(), soft.path(), log.path()] {
         let ran = replay(&log, &["--books", rows]);
-        assert_eq!(ran.status, 2);
+        ran.assert_status(2);
         ran.assert_err("--books would overwrite the log");
         assert_eq!(log.text(), text);
     }
@@ -642,9 +589,7 @@ fn rows_take_nobodys_place() {
 #[test]
 fn long_name_is_truncated() {
     let long = "x".repeat(1 << 20);
-    let frame = format!(
-        r#"{{"type":"orderbook_update","timestamp":1,"data":{{"orderbook":{{"marketId":"m","outcomeId":"{long}","bids":[],"asks":[]}}}}}}"#
-    );
+    let frame = bayse_book(&long, "");
     let logs = [
         line(ZERO, &format!(r#","venue":"{long}""#), ""),
         format!("{{\"recv_ns\":\"{long}\",\"frame\":\"\"}}\n"),
@@ -655,10 +600,7 @@ fn long_name_is_truncated() {
         let ran = ticklot(["replay", log.path()]);
         let printed = ran.out.len() + ran.err.len();
         assert!((100..8_000).contains(&printed), "{printed}");
-        assert!(
-            ran.out.contains("...") || ran.err.contains("..."),
-            "{}",
-            &ran.err[..200]
-        );
+        let is_cut = ran.out.contains("...") || ran.err.contains("...");
+        assert!(is_cut, "{}", &ran.err[..200]);
     }
 }

@@ -1,11 +1,10 @@
-//! The counts that go to the `metrics` facade, and that they cost no allocation.
+//! The values that reach the `metrics` facade are complete and cause no allocation.
 //!
 //! `cargo test -p ticklot-tests --features metrics --test metrics`
 #![cfg(feature = "metrics")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,20 +20,21 @@ use ticklot_sim::Simulator;
 use ticklot_tests::alloc::{CountingAllocator, allocations};
 use ticklot_tests::books;
 use ticklot_tests::drive::spin;
+use ticklot_tests::handler::{break_if, ignore};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// A recorder that keeps everything in atomics, by name and labels.
+/// A recorder that stores everything in atomics, by name and labels.
 #[derive(Default)]
 struct Kept {
     numbers: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
     histograms: Mutex<BTreeMap<String, Arc<Sum>>>,
     described: Mutex<Vec<String>>,
-    asked: AtomicU64,
+    registered: AtomicU64,
 }
 
-/// How many values a histogram was told, and their sum in nanoseconds.
+/// The number of values of a histogram, and their sum in nanoseconds.
 #[derive(Default)]
 struct Sum {
     count: AtomicU64,
@@ -60,11 +60,11 @@ fn label(key: &Key) -> String {
 
 impl Kept {
     fn number(&self, key: &Key) -> Arc<AtomicU64> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.registered.fetch_add(1, Ordering::Relaxed);
         Arc::clone(self.numbers.lock().unwrap().entry(label(key)).or_default())
     }
 
-    /// What a counter of connection 0 is.
+    /// The value of a metric of connection 0.
     fn count(&self, name: &str) -> u64 {
         let key = format!("{name}{{venue=jayx,connection=0}}");
         let numbers = self.numbers.lock().unwrap();
@@ -97,7 +97,7 @@ impl Recorder for Kept {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.registered.fetch_add(1, Ordering::Relaxed);
         let mut all = self.histograms.lock().unwrap();
         Histogram::from_arc(Arc::clone(all.entry(label(key)).or_default()))
     }
@@ -106,40 +106,34 @@ impl Recorder for Kept {
 const BOOK: &[u8] = br#"{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":1}]}}"#;
 const UNSOLD: &[u8] = br#"{"orderBook":{"asks":[],"bids":[{"ticks":1,"lots":-1}]}}"#;
 
-fn nothing(_: Event<'_>, _: &Books) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
 #[test]
 fn session_metrics_are_complete() {
     let kept = Kept::default();
     let mut books = Books::new();
-    let venue = JayX::new("BTCUSDT")
-        .envelope(Envelope::Plain)
-        .build()
-        .unwrap();
+    let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain);
+    let venue = venue.build().unwrap();
     let mut session = metrics::with_local_recorder(&kept, || {
         ticklot::observe::metrics::describe();
         Session::new(venue, ConnectionId(0), Options::default(), &mut books)
     });
-    let asked = kept.asked.load(Ordering::Relaxed);
+    let registered = kept.registered.load(Ordering::Relaxed);
     let second = Nanos::from_secs;
     for (epoch, start) in [(1, 0), (2, 100)] {
-        let _ = session.opened(second(start), &mut books, &mut nothing);
+        let _ = session.opened(second(start), &mut books, &mut ignore);
         assert_eq!(kept.count("ticklot_connected"), 1.0_f64.to_bits());
         while session.outgoing(second(start)).is_some() {}
         for frame in [BOOK, UNSOLD, b"{", BOOK] {
-            let _ = session.frame(frame, second(start + 1), &mut books, &mut nothing);
+            let _ = session.frame(frame, second(start + 1), &mut books, &mut ignore);
         }
         // Longer than the 30 s after which a book is stale.
         assert!(
             session
-                .timeout(second(start + 40), &mut books, &mut nothing)
+                .timeout(second(start + 40), &mut books, &mut ignore)
                 .is_none()
         );
         let gone = Disconnect::Silent;
-        let _ = session.disconnected(second(start + 50), &gone, &mut books, &mut nothing);
-        let _ = session.frame(BOOK, second(start + 51), &mut books, &mut nothing);
+        let _ = session.disconnected(second(start + 50), &gone, &mut books, &mut ignore);
+        let _ = session.frame(BOOK, second(start + 51), &mut books, &mut ignore);
         let expected = [
             ("ticklot_frames_total", 4),
             ("ticklot_messages_total", 2),
@@ -157,25 +151,16 @@ fn session_metrics_are_complete() {
         assert_eq!(kept.count("ticklot_reconnects_total"), epoch - 1);
         assert_eq!(kept.count("ticklot_connected"), 0.0_f64.to_bits());
     }
-    // The last late frame is told with what happens next.
-    let _ = session.opened(second(200), &mut books, &mut nothing);
+    // The count of late frames is published with the next event.
+    let _ = session.opened(second(200), &mut books, &mut ignore);
     assert_eq!(kept.count("ticklot_late_frames_total"), 2);
-    assert_eq!(
-        kept.asked.load(Ordering::Relaxed),
-        asked,
-        "handles are made once"
-    );
+    let again = kept.registered.load(Ordering::Relaxed);
+    assert_eq!(again, registered, "handles are registered once");
     let described = kept.described.lock().unwrap();
-    let names: Vec<&str> = ticklot::observe::metrics::all()
-        .map(|metric| metric.name)
-        .collect();
-    assert_eq!(
-        described
-            .iter()
-            .filter(|it| names.contains(&it.as_str()))
-            .count(),
-        names.len()
-    );
+    let all = ticklot::observe::metrics::all().map(|metric| metric.name.to_owned());
+    let names: Vec<String> = all.collect();
+    let known = described.iter().filter(|name| names.contains(name));
+    assert_eq!(known.count(), names.len());
 }
 
 #[test]
@@ -206,27 +191,25 @@ fn metrics_allocate_nothing() {
         session.measure(clock, &mut books);
         session
     });
-    let _ = session.opened(Nanos(0), &mut books, &mut nothing);
+    let _ = session.opened(Nanos(0), &mut books, &mut ignore);
     let mut pass = || {
         let before = allocations();
         for frame in &frames {
-            let reply = session.frame(frame, Nanos(1), &mut books, &mut nothing);
+            let reply = session.frame(frame, Nanos(1), &mut books, &mut ignore);
             assert_eq!(reply, CallOutcome::Data);
             while session.outgoing(Nanos(1)).is_some() {}
         }
         allocations() - before
     };
-    assert!(pass() > 0, "the count works: the buffers had to grow");
+    assert!(pass() > 0, "the first pass grows the buffers");
     assert_eq!(pass(), 0);
     let latency = books.latency(ConnectionId(0)).unwrap();
     assert_eq!(kept.count("ticklot_books_applied_total"), 600);
     for stage in Stage::ALL {
         assert_eq!(latency.count(stage), 600, "{stage}");
         let key = format!("ticklot_stage_seconds{{venue=jayx,connection=0,stage={stage}}}");
-        let told = kept.histograms.lock().unwrap()[&key]
-            .count
-            .load(Ordering::Relaxed);
-        assert_eq!(told, 600, "{key}");
+        let recorded = &kept.histograms.lock().unwrap()[&key].count;
+        assert_eq!(recorded.load(Ordering::Relaxed), 600, "{key}");
     }
 }
 
@@ -247,10 +230,7 @@ async fn counts_each_connection(spinning: bool) {
     let mut seen = 0;
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         seen += u32::from(matches!(event, Event::Book(_)));
-        if seen == 6 {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
+        break_if(seen == 6)
     });
     metrics::with_local_recorder(&kept, || {
         for envelope in [Envelope::SocketIo, Envelope::Plain] {

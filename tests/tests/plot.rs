@@ -1,8 +1,7 @@
-//! `ticklot plot`: what is in the picture is what is in the log, and it is where it belongs.
+//! `ticklot plot` draws the content of a log, at the right positions.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use ticklot_book::{Level, Lots, Side, Ticks};
 use ticklot_sim::market::{Trade, View};
@@ -16,7 +15,7 @@ const SECOND: u64 = 1_000_000_000;
 
 const BID: [u8; 3] = [86, 180, 233];
 const ASK: [u8; 3] = [255, 140, 66];
-/// The heatmap's colours: nothing, all, no live book, beyond the levels.
+/// The heatmap's colours: no quantity, the maximum, no live book, beyond the known levels.
 const NOTHING: [u8; 3] = [0x44, 0x01, 0x54];
 const FULL: [u8; 3] = [0xfd, 0xe7, 0x25];
 const NOT_LIVE: [u8; 3] = [160, 163, 172];
@@ -30,7 +29,7 @@ fn levels(all: &[(i64, i64)]) -> Vec<Level> {
     all.iter().map(level).collect()
 }
 
-/// A line of a log: a book of JayX that came so many seconds after noon.
+/// A line of a log: a book of JayX, `after` seconds after noon.
 fn line(
     after: u64,
     bids: &[(i64, i64)],
@@ -55,7 +54,7 @@ fn line(
     )
 }
 
-/// Twenty seconds: a bid that goes from 1000 to 1010 after ten of them, and an ask that stays at 1020.
+/// A log of 20 s. The bid moves from 1000 to 1010 after 10 s; the ask stays at 1020.
 fn known() -> TempFile {
     let log = TempFile::new("known.jsonl");
     let asks = [(1020, 100), (1040, 900)];
@@ -68,7 +67,7 @@ fn known() -> TempFile {
     log
 }
 
-/// Draws a log of JayX, prices with one decimal and quantities with none.
+/// Draws a log of JayX with one decimal in prices and none in quantities.
 fn plot(log: &TempFile, out: &TempFile, more: &[&str]) -> Ran {
     let common = [
         "plot",
@@ -86,7 +85,7 @@ fn plot(log: &TempFile, out: &TempFile, more: &[&str]) -> Ran {
 fn plotted(log: &TempFile, name: &str, more: &[&str]) -> TempFile {
     let out = TempFile::new(name);
     let ran = plot(log, &out, more);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{more:?}");
+    ran.assert_ok();
     out
 }
 
@@ -114,18 +113,18 @@ impl Pixels {
     }
 
     fn at(&self, x: f64, y: f64) -> [u8; 3] {
-        let place = (y as usize * self.width + x as usize) * 3;
-        self.rgb[place..place + 3].try_into().unwrap()
+        let start = (y as usize * self.width + x as usize) * 3;
+        self.rgb[start..start + 3].try_into().unwrap()
     }
 
-    /// Whether a colour is within so many pixels above or below a place.
+    /// Whether a colour occurs within this many pixels above or below a point.
     fn has_near(&self, (x, y): (f64, f64), color: [u8; 3], within: i32) -> bool {
         let alike = |other: [u8; 3]| color.iter().zip(other).all(|(a, b)| a.abs_diff(b) < 40);
         (-within..=within).any(|dy| alike(self.at(x, y + f64::from(dy))))
     }
 }
 
-/// What an SVG says of itself: its axes, read from the texts that stand beside them.
+/// The axes of an SVG, read from their labels.
 struct Axes {
     svg: String,
     texts: Vec<(f64, f64, String)>,
@@ -145,21 +144,21 @@ impl Axes {
         Self { svg, texts }
     }
 
-    /// The place of a text.
+    /// The position of a text.
     fn text(&self, text: &str) -> (f64, f64) {
         let found = self.texts.iter().find(|(_, _, it)| it == text);
         let (x, y, _) = found.unwrap_or_else(|| panic!("no {text:?} in {:?}", self.texts));
         (*x, *y)
     }
 
-    /// Where a price is, from two that are written beside the axis. A label's baseline is below its line.
+    /// The y coordinate of a price, from two labels of the axis. A label's baseline is below its line.
     fn y(&self, price: f64, (a, b): (&str, &str)) -> f64 {
         let ((_, ya), (_, yb)) = (self.text(a), self.text(b));
         let (a, b): (f64, f64) = (a.parse().unwrap(), b.parse().unwrap());
         ya + (price - a) / (b - a) * (yb - ya) - 4.5
     }
 
-    /// As above, of seconds after noon.
+    /// The x coordinate of a time, in seconds after noon.
     fn x(&self, seconds: f64, (a, b): (&str, &str)) -> f64 {
         let second = |text: &str| text.rsplit(':').next().unwrap().parse::<f64>().unwrap();
         let ((xa, _), (xb, _)) = (self.text(a), self.text(b));
@@ -180,7 +179,7 @@ impl Axes {
     }
 }
 
-/// Both forms of one picture.
+/// A plot as SVG and as PNG.
 fn both(log: &TempFile, more: &[&str]) -> (Axes, Pixels) {
     let (svg, png) = (plotted(log, "p.svg", more), plotted(log, "p.png", more));
     (Axes::read(svg.text()), Pixels::read(png.path()))
@@ -194,54 +193,41 @@ fn heat_is_where_levels_are() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107"]);
     assert_eq!((pixels.width, pixels.height()), (1200, 700));
     let heat = |seconds, price| pixels.at(axes.x(seconds, TIMES), axes.y(price, PRICES) + 5.0);
-    // Five pixels below each price, since a line of the grid may be there. 98.0 and 104.0 have all there is; 103.0
-    // nothing; what is above 104.0 or below 98.0 nobody knows.
+    // Five pixels below each price, since a line of the grid may be at the price itself. 98.0 and 104.0 have the maximum
+    // and 103.0 has nothing. Levels above 104.0 and below 98.0 are unknown.
     assert_eq!(heat(7.0, 98.0), FULL);
     assert_eq!(heat(7.0, 104.0), FULL);
     assert_eq!(heat(7.0, 103.0), NOTHING);
     assert_eq!(heat(7.0, 105.5), BEYOND);
     assert_eq!(heat(7.0, 96.5), BEYOND);
-    // Four ninths of the most is darker than all of it, and lighter than nothing.
+    // Four ninths of the maximum has a colour between the two.
     let some = pixels.at(axes.x(3.0, TIMES), axes.y(102.0, PRICES) + 8.0);
-    assert!(
-        some != FULL && some != NOTHING && some != BEYOND,
-        "{some:?}"
-    );
+    assert!(![FULL, NOTHING, BEYOND].contains(&some), "{some:?}");
 }
 
 #[test]
 fn lines_follow_best_prices() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107"]);
     for (seconds, bid) in [(3.0, 100.0), (8.0, 100.0), (12.0, 101.0), (18.0, 101.0)] {
-        let x = axes.x(seconds, TIMES);
-        assert!(
-            pixels.has_near((x, axes.y(bid, PRICES)), BID, 2),
-            "bid at {seconds}"
-        );
-        assert!(
-            !pixels.has_near((x, axes.y(201.0 - bid, PRICES)), BID, 2),
-            "no bid at {seconds}"
-        );
-        assert!(
-            pixels.has_near((x, axes.y(102.0, PRICES)), ASK, 2),
-            "ask at {seconds}"
-        );
+        let has = |price, color| {
+            let point = (axes.x(seconds, TIMES), axes.y(price, PRICES));
+            pixels.has_near(point, color, 2)
+        };
+        assert!(has(bid, BID), "bid at {seconds}");
+        assert!(!has(201.0 - bid, BID), "no bid at {seconds}");
+        assert!(has(102.0, ASK), "ask at {seconds}");
     }
     let (bid, ask) = (axes.line("bid"), axes.line("ask"));
     let near = |(x, y): (f64, f64), seconds, price| {
         (x - axes.x(seconds, TIMES)).abs() < 1.5 && (y - axes.y(price, PRICES)).abs() < 1.5
     };
-    // Level, up, level.
+    // Horizontal, up, horizontal.
     for (seconds, price) in [(0.0, 100.0), (10.0, 100.0), (10.0, 101.0), (20.0, 101.0)] {
-        assert!(
-            bid.iter().any(|point| near(*point, seconds, price)),
-            "{seconds} {price} in {bid:?}"
-        );
+        let is_drawn = bid.iter().any(|point| near(*point, seconds, price));
+        assert!(is_drawn, "{seconds} {price} in {bid:?}");
     }
-    assert!(
-        near(ask[0], 0.0, 102.0) && near(*ask.last().unwrap(), 20.0, 102.0),
-        "{ask:?}"
-    );
+    assert!(near(ask[0], 0.0, 102.0), "{ask:?}");
+    assert!(near(*ask.last().unwrap(), 20.0, 102.0), "{ask:?}");
 }
 
 #[test]
@@ -263,25 +249,21 @@ fn svg_describes_its_content() {
     ] {
         axes.text(text);
     }
-    assert!(
-        svg.contains("<title>BTCUSDT, JayX. 2024-08-08"),
-        "a title for readers of screens"
-    );
-    assert!(
-        svg.contains("@font-face") && svg.contains("data:font/ttf;base64,"),
-        "the font is in it"
-    );
-    assert!(svg.contains("data:image/png;base64,"), "the heat is in it");
+    for part in [
+        // The title for screen readers, the embedded font, and the heatmap.
+        "<title>BTCUSDT, JayX. 2024-08-08",
+        "@font-face",
+        "data:font/ttf;base64,",
+        "data:image/png;base64,",
+    ] {
+        assert!(svg.contains(part), "{part}");
+    }
     assert!(!svg.contains("no live book") && !svg.contains("bought"));
-    // A well-formed document: every element that begins ends.
+    // Every element is closed.
     for element in ["svg", "g", "text", "title", "style"] {
-        let begun = svg.matches(&format!("<{element} ")).count()
-            + svg.matches(&format!("<{element}>")).count();
-        assert_eq!(
-            begun,
-            svg.matches(&format!("</{element}>")).count(),
-            "{element}"
-        );
+        let count = |tag: String| svg.matches(&tag).count();
+        let opened = count(format!("<{element} ")) + count(format!("<{element}>"));
+        assert_eq!(opened, count(format!("</{element}>")), "{element}");
     }
 }
 
@@ -294,11 +276,11 @@ fn stale_book_is_not_drawn() {
         [FULL, NOT_LIVE, FULL, NOT_LIVE]
     );
     axes.text("no live book");
+    let end = axes.x(2.2, TIMES);
+    let is_first = |(x, _): &(f64, f64)| *x < end;
     assert!(
-        axes.line("bid")
-            .iter()
-            .all(|(x, _)| *x < axes.x(2.2, TIMES)),
-        "the first piece ends"
+        axes.line("bid").iter().all(is_first),
+        "the first segment ends"
     );
 }
 
@@ -316,7 +298,7 @@ fn missing_records_end_the_line() {
     std::fs::write(log.path(), all.concat()).unwrap();
     let out = TempFile::new("dropped.png");
     let ran = plot(&log, &out, &["--price-range=95:107"]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    ran.assert_status(0);
     ran.assert_err(": 1000 records are missing; ");
     let svg = TempFile::new("dropped.svg");
     plot(&log, &svg, &["--price-range=95:107"]);
@@ -330,40 +312,28 @@ fn missing_records_end_the_line() {
 
 #[cfg(unix)]
 #[test]
-fn a_picture_takes_nobodys_place() {
+fn picture_does_not_overwrite_log() {
     let log = known();
     let text = log.text();
     let link = TempFile::new("link.png");
     std::fs::hard_link(log.path(), link.path()).unwrap();
     let ran = plot(&log, &link, &[]);
-    assert_eq!(ran.status, 2);
+    ran.assert_status(2);
     ran.assert_err("--out would overwrite the log");
     assert_eq!(log.text(), text);
-    let ran = plot(
-        &log,
-        &TempFile::new("x.png"),
-        &["--from=+2s", "--until=+1s"],
-    );
-    assert_eq!(
-        (ran.status, ran.err.as_str()),
-        (2, "ticklot: --from is after --until\n")
-    );
+    let out = TempFile::new("x.png");
+    let ran = plot(&log, &out, &["--from=+2s", "--until=+1s"]);
+    ran.assert_failed(2, "ticklot: --from is after --until\n");
 }
 
 #[test]
 fn only_requested_books_are_drawn() {
     let log = known();
-    let svg = plotted(
-        &log,
-        "r.svg",
-        &["--from=6s", "--until=2024-08-08T12:00:16Z", "--depth=1"],
-    );
-    let axes = Axes::read(svg.text());
+    let range = ["--from=6s", "--until=2024-08-08T12:00:16Z", "--depth=1"];
+    let axes = Axes::read(plotted(&log, "r.svg", &range).text());
     axes.text("2024-08-08 12:00:06 to 12:00:16 UTC | 2 order books");
-    assert!(
-        !axes.texts.iter().any(|(_, _, text)| text == "sold"),
-        "the trade was before"
-    );
+    // The trade was before the range.
+    assert!(!axes.texts.iter().any(|(_, _, text)| text == "sold"));
     for (more, expected) in [
         (&["--from=30s"][..], "empty time range from "),
         (
@@ -381,102 +351,76 @@ fn only_requested_books_are_drawn() {
         ),
         (&["--at=1s", "--from=1s"], "cannot be used with"),
     ] {
-        let ran = plot(&log, &TempFile::new("x.png"), more);
-        assert_eq!(ran.status, 2, "{more:?}: {}", ran.err);
-        assert!(
-            ran.err.contains(expected) && ran.err.lines().count() == 1,
-            "{}",
-            ran.err
-        );
+        plot(&log, &TempFile::new("x.png"), more).assert_failed(2, expected);
     }
 }
 
 #[test]
 fn undrawable_log_is_reported() {
+    fn fails(ran: &Ran, status: u8, error: &str) {
+        ran.assert_status(status);
+        ran.assert_err(error);
+    }
     let log = known();
-    let out = TempFile::new("x.gif");
-    let ran = plot(&log, &out, &[]);
-    assert_eq!(ran.status, 2);
-    ran.assert_err("name a file that ends in .png or .svg");
-    let small = [
-        "plot",
-        log.path(),
-        "--venue=jayx",
-        "--out=x.png",
-        "--size=10x10",
-    ];
-    let ran = ticklot(small);
-    assert_eq!(ran.status, 2);
-    ran.assert_err("a size is such as 1200x700");
+    let ran = plot(&log, &TempFile::new("x.gif"), &[]);
+    fails(&ran, 2, "name a file that ends in .png or .svg");
+    let args = ["plot", log.path(), "--venue=jayx", "--out=x.png"];
+    let ran = ticklot(args.iter().chain(&["--size=10x10"]));
+    fails(&ran, 2, "a size is such as 1200x700");
     let ran = ticklot(["plot", log.path(), "--venue=bayse", "--out=/tmp/never.png"]);
-    assert_eq!(ran.status, 1);
-    ran.assert_err("no book was ever live in this log");
-    let ran = ticklot([
-        "plot",
-        "/nowhere/log",
-        "--venue=jayx",
-        "--out=/tmp/never.png",
-    ]);
-    assert_eq!(ran.status, 1, "{}", ran.err);
+    fails(&ran, 1, "no book was ever live in this log");
+    let args = ["plot", "/nowhere/log", "--venue=jayx"];
+    fails(
+        &ticklot(args.iter().chain(&["--out=/tmp/never.png"])),
+        1,
+        "",
+    );
+    let out = TempFile::new("x.png");
     let single = TempFile::new("single.jsonl");
     std::fs::write(single.path(), line(0, &[(1000, 1)], &[], &[])).unwrap();
-    let ran = plot(&single, &TempFile::new("x.png"), &[]);
-    assert_eq!(ran.status, 1);
-    ran.assert_err("--at 0s draws it");
-    let ran = plot(&single, &TempFile::new("x.png"), &["--at=0s"]);
-    ran.assert_ok();
+    fails(&plot(&single, &out, &[]), 1, "--at 0s draws it");
+    plot(&single, &out, &["--at=0s"]).assert_ok();
     let timeless = TempFile::new("timeless.jsonl");
-    let text = std::fs::read_to_string(log.path()).unwrap();
-    let text: String = text.lines().fold(String::new(), |mut all, line| {
+    let text = log.text();
+    let without_time = |line: &str| {
         let (_, rest) = line.split_once(',').unwrap();
-        let _ = writeln!(all, "{{\"recv_ns\":0,{rest}");
-        all
-    });
+        format!("{{\"recv_ns\":0,{rest}\n")
+    };
+    let text: String = text.lines().map(without_time).collect();
     std::fs::write(timeless.path(), text).unwrap();
-    let ran = plot(&timeless, &TempFile::new("x.png"), &[]);
-    assert_eq!(ran.status, 1);
-    ran.assert_err("this log has no times");
+    fails(&plot(&timeless, &out, &[]), 1, "this log has no times");
     let empty = TempFile::new("empty.jsonl");
     std::fs::write(empty.path(), "").unwrap();
-    let ran = plot(&empty, &TempFile::new("x.png"), &[]);
-    assert_eq!(ran.status, 1);
-    ran.assert_err("the log has no records");
-    let early = plot(
-        &log,
-        &TempFile::new("x.png"),
-        &["--until=2020-01-01T00:00:00Z"],
-    );
-    assert_eq!(early.status, 2);
-    early.assert_err("--until is before it");
+    fails(&plot(&empty, &out, &[]), 1, "the log has no records");
+    let early = plot(&log, &out, &["--until=2020-01-01T00:00:00Z"]);
+    fails(&early, 2, "--until is before it");
 }
 
-/// What a recorder writes: the venue and the connection of each line, and when connections open and close. JayX's is gone
-/// from the eighth second to the tenth, and from the twentieth on.
+/// A log as a recorder writes it: lines name their venue and connection, and connections open and close. JayX's connection
+/// is closed from 8 s to 10 s, and from 20 s on.
 fn recorded() -> TempFile {
     let log = known();
-    let passed = |after: u64, dir: &str| {
+    let event = |after: u64, dir: &str| {
         let at = NOON + after * SECOND;
-        format!(
-            "{{\"recv_ns\":{at},\"conn\":3,\"venue\":\"jayx\",\"dir\":\"{dir}\",\"frame\":\"\"}}\n"
-        )
+        format!(r#"{{"recv_ns":{at},"conn":3,"venue":"jayx","dir":"{dir}","frame":""}}"#) + "\n"
     };
     let text = log.text();
-    let mut came = text
+    let mut books = text
         .lines()
         .map(|line| line.replacen('{', "{\"conn\":3,\"venue\":\"jayx\",", 1) + "\n");
-    let mut next = || came.next().unwrap();
+    let mut next = || books.next().unwrap();
     let other =
         r#"{"recv_ns":9,"conn":1,"venue":"bayse","frame":"{\"type\":\"pong\"}"}"#.to_owned() + "\n";
     let all = [
-        passed(0, "open"),
+        event(0, "open"),
         next(),
         other.clone(),
         next(),
-        passed(8, "close"),
-        passed(10, "open"),
+        event(8, "close"),
+        event(10, "open"),
         next(),
         next(),
-        passed(20, "close"),
+        event(20, "close"),
         other.replace(":9,", &format!(":{},", NOON + 20 * SECOND)),
     ];
     std::fs::write(log.path(), all.concat()).unwrap();
@@ -488,16 +432,10 @@ fn plot_shows_venue_and_disconnections() {
     let log = recorded();
     let draw = |name: &str| {
         let out = TempFile::new(name);
-        let ran = ticklot([
-            "plot",
-            log.path(),
-            "--price-decimals=1",
-            "--quantity-decimals=0",
-            "--price-range=95:107",
-            "--until=25s",
-            "--out",
-            out.path(),
-        ]);
+        let args = ["plot", log.path(), "--out", out.path(), "--until=25s"];
+        let decimals = ["--price-decimals=1", "--quantity-decimals=0"];
+        let args = args.iter().chain(&decimals);
+        let ran = ticklot(args.chain(&["--price-range=95:107"]));
         ran.assert_ok();
         ran.assert_out(": BTCUSDT, JayX. 2024-08-08 ");
         out
@@ -511,40 +449,28 @@ fn plot_shows_venue_and_disconnections() {
     );
 
     let out = TempFile::new("none.svg");
-    for (options, status, why) in [
+    for (options, status, error) in [
         (&["--connection=1"][..], 1, "no book was ever live"),
         (&["--connection=7"], 1, "no records of connection 7"),
         (&["--venue=bayse"], 1, "no book was ever live"),
     ] {
         let plot = ["plot", log.path(), "--out", out.path()];
-        let ran = ticklot(plot.iter().chain(options));
-        assert_eq!(
-            (ran.status, ran.err.lines().count()),
-            (status, 1),
-            "{}",
-            ran.err
-        );
-        ran.assert_err(why);
+        ticklot(plot.iter().chain(options)).assert_failed(status, error);
     }
-    let unnamed = known();
-    let ran = ticklot(["plot", unnamed.path(), "--out", out.path()]);
-    assert_eq!(
-        (ran.status, ran.err.as_str()),
-        (
-            2,
-            "ticklot: the log does not name its venue: --venue is needed (jayx, bayse or kraken)\n"
-        )
+    let ran = ticklot(["plot", known().path(), "--out", out.path()]);
+    ran.assert_failed(
+        2,
+        "ticklot: the log does not name its venue: --venue is needed (jayx, bayse or kraken)\n",
     );
 }
 
 #[test]
 fn bad_lines_are_counted() {
     let log = known();
-    let text = std::fs::read_to_string(log.path()).unwrap();
-    std::fs::write(log.path(), format!("{text}not a record\n")).unwrap();
+    std::fs::write(log.path(), log.text() + "not a record\n").unwrap();
     let out = TempFile::new("b.png");
     let ran = plot(&log, &out, &[]);
-    assert_eq!(ran.status, 0);
+    ran.assert_status(0);
     ran.assert_err("1 line cannot be read");
     assert_eq!(Pixels::read(out.path()).width, 1200);
 }
@@ -571,50 +497,43 @@ fn a_depth_chart_adds_up() {
     ] {
         let line = axes.line(side);
         let point = (price(ticks), quantity(lots));
-        assert!(
-            line.iter().any(|it| near(*it, point)),
-            "{side} {ticks} {lots}: {point:?} in {line:?}"
-        );
+        let is_drawn = line.iter().any(|it| near(*it, point));
+        assert!(is_drawn, "{side} {ticks} {lots}: {point:?} in {line:?}");
     }
-    // Blue below the bids' stairs, white above them and between the sides.
+    // Blue below the bids' steps, white above them and between the sides.
     let is_blue = |[red, _, blue]: [u8; 3]| blue > red && red < 220;
     assert!(is_blue(pixels.at(price(99.0), quantity(200.0))));
-    assert_eq!(
-        pixels.at(price(99.0) + 1.0, quantity(700.0)),
-        [255, 255, 255]
-    );
-    assert_eq!(pixels.at(price(101.0), quantity(700.0)), [255, 255, 255]);
+    for x in [price(99.0) + 1.0, price(101.0)] {
+        assert_eq!(pixels.at(x, quantity(700.0)), [255, 255, 255]);
+    }
     let ran = plot(&known(), &TempFile::new("x.png"), &["--at=60s"]);
-    assert_eq!(ran.status, 1);
+    ran.assert_status(1);
     ran.assert_err("no book is live at 2024-08-08T12:01:00");
 }
 
-/// The rows of a truth file that are of one book: the frame, the best bid and the best ask, in ticks.
+/// A truth file's rows of one book: the frame, the best bid and the best ask, in ticks.
 fn truth(rows: &str, book: &str) -> Vec<(usize, Option<f64>, Option<f64>)> {
     let rows = rows
         .lines()
         .skip(1)
         .map(|row| row.split(',').collect::<Vec<_>>());
     let own = rows.filter(|cells| cells[2] == book);
-    own.map(|cells| {
-        (
-            cells[0].parse().unwrap(),
-            cells[3].parse().ok(),
-            cells[5].parse().ok(),
-        )
-    })
-    .collect()
+    let row = |cells: Vec<&str>| {
+        let [bid, ask] = [3, 5].map(|column: usize| cells[column].parse().ok());
+        (cells[0].parse().unwrap(), bid, ask)
+    };
+    own.map(row).collect()
 }
 
-/// Whether a line passes a place: one of its pieces there reaches from above it to below it.
+/// Whether a line passes through a point: one of its segments there reaches from above it to below it.
 fn passes(line: &[(f64, f64)], (x, y): (f64, f64)) -> bool {
-    line.windows(2).any(|piece| {
-        let [(x1, y1), (x2, y2)] = [piece[0], piece[1]];
+    line.windows(2).any(|segment| {
+        let [(x1, y1), (x2, y2)] = [segment[0], segment[1]];
         x1 - 1.1 <= x && x <= x2 + 1.1 && y1.min(y2) - 1.6 <= y && y <= y1.max(y2) + 1.6
     })
 }
 
-/// Over a second: thousands of recorded books, drawn, and each looked for in the picture.
+/// Takes over a second: draws thousands of recorded books, and finds the best prices of each in the picture.
 #[test]
 fn recorded_best_prices_are_drawn() {
     for log in LOGS {
@@ -631,46 +550,37 @@ fn recorded_best_prices_are_drawn() {
         books.sort_unstable();
         for (book, count) in books {
             let out = TempFile::new("r.svg");
-            let mut args = vec![
-                "plot".to_owned(),
-                path.to_str().unwrap().to_owned(),
-                "--stale-after=1h".to_owned(),
+            let (book_option, path) = (format!("--book={book}"), path.to_str().unwrap());
+            let args = [
+                "plot",
+                path,
+                "--stale-after=1h",
+                &book_option,
+                "--out",
+                out.path(),
             ];
-            args.extend(log.options());
-            args.extend([
-                format!("--book={book}"),
-                "--out".to_owned(),
-                out.path().to_owned(),
-            ]);
-            let ran = ticklot(&args);
+            let args = args.map(str::to_owned).into_iter();
+            let ran = ticklot(args.chain(log.options()));
             ran.assert_ok();
-            let counted = match count.to_string() {
-                text if text.len() > 3 => format!(
-                    "{},{} order books",
-                    &text[..text.len() - 3],
-                    &text[text.len() - 3..]
-                ),
-                text => format!("{text} order books"),
+            let counted = match (count / 1_000, count % 1_000) {
+                (0, count) => format!("{count} order books"),
+                (thousands, rest) => format!("{thousands},{rest:03} order books"),
             };
-            assert!(ran.out.contains(&counted), "{counted} in {}", ran.out);
-            all_in(
-                &out.text(),
-                &truth(&rows, book),
-                &frames,
-                log.scale().price_decimals(),
-            );
+            ran.assert_out(&counted);
+            let decimals = log.scale().price_decimals();
+            check_best_prices(&out.text(), &truth(&rows, book), &frames, decimals);
         }
     }
 }
 
-fn all_in(
+fn check_best_prices(
     svg: &str,
     rows: &[(usize, Option<f64>, Option<f64>)],
     frames: &[(u64, Vec<u8>)],
     decimals: u8,
 ) {
     let axes = Axes::read(svg.to_owned());
-    // The axes, from the labels at their ends.
+    // The price axis, from the labels at its ends.
     let prices: Vec<(f64, f64)> = axes
         .texts
         .iter()
@@ -691,10 +601,8 @@ fn all_in(
             let Some(ticks) = best else { continue };
             let price = ticks / 10_f64.powi(decimals.into());
             let y = low.1 + (price - low.0) / (high.0 - low.0) * (high.1 - low.1) + down;
-            assert!(
-                passes(line, (x, y)),
-                "frame {frame}: {price} at {x:.1} {y:.1}"
-            );
+            let is_drawn = passes(line, (x, y));
+            assert!(is_drawn, "frame {frame}: {price} at {x:.1} {y:.1}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Recorded books of Crypto.com and Polymarket through the book engine: flat books and ladders are equal after every
-//! snapshot, and equal to the data. Binance's are in `binance_flow.rs`, Kraken's in `crates/ticklot/tests/kraken`.
+//! Recorded books of Crypto.com and Polymarket: flat books and ladders equal each other and the data after every snapshot.
+//! Binance's recordings are in `binance_flow.rs`, Kraken's in `crates/ticklot/tests/kraken`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,7 +10,7 @@ use ticklot_book::{
 use ticklot_tests::raw_recordings::{self as raw, Sides, reached};
 
 const NOW: Nanos = Nanos(1);
-/// The same book twice, and a mirror of it that knows only its changes.
+/// The same book with both storages, and a mirror that is built from its changes alone.
 struct Pair {
     flat: DeltaBook<Flat>,
     ladder: DeltaBook<Ladder>,
@@ -35,22 +35,17 @@ impl Pair {
             asks: &sides.asks,
             ..Snapshot::default()
         };
-        assert_eq!(
-            self.flat.apply_snapshot(&snapshot, NOW),
-            Ok(Outcome::Applied)
-        );
-        assert_eq!(
-            self.ladder.apply_snapshot(&snapshot, NOW),
-            Ok(Outcome::Applied)
-        );
+        let flat = self.flat.apply_snapshot(&snapshot, NOW);
+        let ladder = self.ladder.apply_snapshot(&snapshot, NOW);
+        assert_eq!([flat, ladder], [Ok(Outcome::Applied); 2]);
         assert_eq!(self.flat.state(), self.ladder.state());
         assert_eq!(self.flat.changes(), self.ladder.changes());
         for change in self.flat.changes() {
             let old = self.mirror.set(change.side, level(&change), NOW);
             assert_eq!(old, Ok(change.old_lots));
         }
-        let digest = self.flat.last_known().crc32();
-        assert_eq!(self.ladder.last_known().crc32(), digest);
+        let checksum = self.flat.last_known().crc32();
+        assert_eq!(self.ladder.last_known().crc32(), checksum);
         for side in [Side::Bid, Side::Ask] {
             let held = self.flat.last_known().levels(side);
             assert!(self.mirror.levels(side).eq(held), "mirrored by its changes");
@@ -76,7 +71,7 @@ fn follow<S: Storage>(scale: Scale, coverage: Coverage) -> DeltaBook<S> {
     DeltaBook::new(book, Sequence::None)
 }
 
-// Over a second in a debug build: 1,525 books of 300 levels, each digested whole.
+// Takes over a second in a debug build: 1,525 books of 300 levels, with a checksum of each.
 #[test]
 fn raw_crypto_com() {
     let Some(path) = raw::path("CRYPTO.COM.jsonl.zst", "raw_crypto_com") else {
@@ -90,14 +85,8 @@ fn raw_crypto_com() {
         let sides = &message.sides;
         pair.snapshot(sides);
         let book = pair.live().expect("never crossed");
-        assert!(
-            book.levels(Side::Bid).eq(sides.bids.iter().copied()),
-            "as given"
-        );
-        assert!(
-            book.levels(Side::Ask).eq(sides.asks.iter().copied()),
-            "as given"
-        );
+        assert!(book.levels(Side::Bid).eq(sides.bids.iter().copied()));
+        assert!(book.levels(Side::Ask).eq(sides.asks.iter().copied()));
     }
     reached(&format!(
         "CRYPTO.COM: {} books of {} instruments as given, none crossed",
@@ -121,7 +110,7 @@ fn recorded_polymarket_books() {
         let (bids, asks) = (&given.sides.bids, &given.sides.asks);
         pair.snapshot(&given.sides);
         let book = pair.live().expect("never crossed");
-        // They come worst first.
+        // The recorded levels are worst first.
         assert!(book.levels(Side::Bid).eq(bids.iter().rev().copied()));
         assert!(book.levels(Side::Ask).eq(asks.iter().rev().copied()));
         assert_eq!(book.best_bid(), bids.last().copied());
@@ -130,18 +119,13 @@ fn recorded_polymarket_books() {
         assert_eq!(lots, i128::from(given.bid_lots.0));
         empty_sides += usize::from(bids.is_empty()) + usize::from(asks.is_empty());
         if bids.is_empty() || asks.is_empty() {
-            assert_eq!(
-                (book.spread(), book.mid(), book.microprice()),
-                (None, None, None)
-            );
+            let derived = (book.spread(), book.mid(), book.microprice());
+            assert_eq!(derived, (None, None, None));
         }
-        // Its tick is its grid: nothing moves when levels are put together by it.
-        assert!(
-            book.grouped(given.tick)
-                .levels(Side::Bid)
-                .eq(book.levels(Side::Bid))
-        );
-        // And what the other outcome sees of it is a book too.
+        // All prices are on the market's grid, so grouping by its tick changes nothing.
+        let grouped = book.grouped(given.tick);
+        assert!(grouped.levels(Side::Bid).eq(book.levels(Side::Bid)));
+        // The complement for the other outcome is a valid book too.
         let other = book.complement(one);
         assert_eq!(other.spread(), book.spread());
         assert_eq!(other.complement(one).crc32(), book.crc32());

@@ -1,4 +1,4 @@
-//! Recorded order flow in, the truth out: byte for byte, without a socket and through one.
+//! Recorded order flow produces exactly the recorded truth, with and without a socket.
 
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ const COLUMNS: [&str; 12] = [
     "scope", "market",
 ];
 
-/// The rows have all columns of the truth, and these are equal. The recorded truth is older than the scope and
-/// the market, which are the last two.
+/// The rows equal the truth. The recorded truth is older than the last two columns, `scope` and `market`, and has neither.
 fn assert_is_truth(rows: &str, log: Log) {
     let header = rows.lines().next().unwrap_or_default();
     assert!(header.split(',').eq(COLUMNS), "{rows:.200}");
@@ -30,11 +29,8 @@ fn replay(log: Log) {
     args.push(format!("--books={}", rows.path()));
     let ran = ticklot(&args);
     ran.assert_ok();
-    assert!(
-        ran.out.starts_with(&format!("{} frames, ", log.frames)),
-        "{}",
-        ran.out
-    );
+    let frames = format!("{} frames, ", log.frames);
+    assert!(ran.out.starts_with(&frames), "{}", ran.out);
     ran.assert_out(" 0 errors, ");
     assert_is_truth(&rows.text(), log);
     assert_eq!(rows.text().lines().count() as u64, log.books + 1);
@@ -47,21 +43,18 @@ enum Driver {
     Spinning,
 }
 
-/// As `ticklot serve --log LOG --speed max` and `ticklot watch --url ... --no-reconnect` do it.
-fn through_a_socket(log: Log, driven: Driver) {
+/// As with `ticklot serve --log LOG --speed max` and `ticklot watch --url ... --no-reconnect`.
+fn through_a_socket(log: Log, driver: Driver) {
     let Some(frames) = log.frames("through_a_socket") else {
         return;
     };
-    let frames = frames
-        .into_iter()
-        .map(|(recv_ns, frame)| RecordedFrame { recv_ns, frame });
-    let recording = Arc::new(Recording {
-        frames: frames.collect(),
-    });
-    let venue = if log.envelope.is_empty() {
-        Venue::Bayse
-    } else {
-        Venue::Jayx
+    let frames = frames.into_iter();
+    let frames = frames.map(|(recv_ns, frame)| RecordedFrame { recv_ns, frame });
+    let frames = frames.collect();
+    let recording = Arc::new(Recording { frames });
+    let venue = match log.envelope {
+        "" => Venue::Bayse,
+        _ => Venue::Jayx,
     };
     let listen = "127.0.0.1:0".parse().unwrap();
     let server = Simulator::playback(venue, recording, Speed::Max, listen).unwrap();
@@ -73,7 +66,7 @@ fn through_a_socket(log: Log, driven: Driver) {
     args.extend(log.options());
     args.push(format!("--url={}", server.url(venue).unwrap()));
     args.push(format!("--books={}", rows.path()));
-    if let Driver::Spinning = driven {
+    if let Driver::Spinning = driver {
         args.extend(["--spin", "--keep-warm=50us"].map(str::to_owned));
     }
     let ran = ticklot(&args);
@@ -96,7 +89,7 @@ fn replays_recorded_bayse_books() {
     replay(LOGS[2]);
 }
 
-// Over a second each in a debug build: thousands of frames through two event loops.
+// Each takes over a second in a debug build: thousands of frames through two event loops.
 
 #[test]
 fn socket_jayx_packets() {

@@ -1,71 +1,71 @@
-//! What is recorded is what passed, and what is replayed is what was live.
+//! A recording contains all messages, and its replay equals the live session.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorder, Replay};
+use ticklot::capture::{FrameLog, LogError, Record, RecordOptions, Recorded, Recorder, Replay};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::observe::{RecordKind, Tap, WireEvent, WireRecord};
 use ticklot::venue::VenueName;
-use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos};
+use ticklot::{ConnectionId, Disconnect, Nanos};
 use ticklot_sim::{FaultConfig, Simulator, Venue};
 use ticklot_tests::data::{assert_same_rows, columns};
+use ticklot_tests::handler::ignore;
 use ticklot_tests::program::{TempFile, TempFolder, ticklot, ticklot_on_a_terminal};
 
 const SECOND: u64 = 1_000_000_000;
-/// The zero of the sessions' clock here.
+/// The Unix time of the sessions' clock at zero.
 const ZERO: u64 = 1_700_000_000 * SECOND;
 
-/// Records what `watch` would show for this long, and replays it.
+/// Records with these options, and compares the replay's rows with the live ones. Returns the output of the replay.
 fn live_and_replayed(options: &[String], log: &str) -> String {
     let (live, replayed) = (TempFile::new("live.csv"), TempFile::new("replayed.csv"));
     let mut args = vec!["record".to_owned(), format!("--out={log}")];
     args.extend_from_slice(options);
     args.push(format!("--books={}", live.path()));
     let ran = ticklot(&args);
-    assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
+    ran.assert_status(0);
     let rows = live.text();
-    assert!(rows.lines().count() > 8, "books came: {rows}{}", ran.out);
+    assert!(rows.lines().count() > 8, "too few books: {rows}{}", ran.out);
 
     let rows_option = format!("--books={}", replayed.path());
     let again = ticklot(["replay", log, &rows_option]);
-    assert_eq!(again.status, 0, "{}{}", again.out, again.err);
-    // A log does not say which currency a book was subscribed in: its scope is not known.
+    again.assert_status(0);
+    // A log does not name the currency of a book, so a replay does not know its scope.
     let known = |text: &str| columns(text, |name| name != "scope");
     assert_same_rows(&known(&replayed.text()), &known(&rows), log);
     again.out + &again.err
 }
 
-/// Over a second of real time, as the books of the embedded servers come.
-fn of_embedded_servers(options: &[&str]) {
+/// Takes over a second: the books of the embedded servers arrive in real time.
+fn check_embedded_servers(options: &[&str]) {
     let log = TempFile::new("log.jsonl.zst");
     let mut options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
     options.push("--duration=1s".to_owned());
-    let told = live_and_replayed(&options, log.path());
-    assert!(!told.contains(" invalidations, "), "{told}");
+    let output = live_and_replayed(&options, log.path());
+    assert!(!output.contains(" invalidations, "), "{output}");
 }
 
 #[test]
 fn replay_equals_live_jayx_packets() {
-    of_embedded_servers(&["--venue=jayx", "--envelope=socketio"]);
+    check_embedded_servers(&["--venue=jayx", "--envelope=socketio"]);
 }
 
 #[test]
 fn replay_equals_live_jayx_plain() {
-    of_embedded_servers(&["--venue=jayx", "--envelope=plain"]);
+    check_embedded_servers(&["--venue=jayx", "--envelope=plain"]);
 }
 
 #[test]
 fn replay_equals_live_bayse() {
-    of_embedded_servers(&["--venue=bayse"]);
+    check_embedded_servers(&["--venue=bayse"]);
 }
 
 #[test]
 fn replay_equals_live_both_venues() {
-    of_embedded_servers(&[
+    check_embedded_servers(&[
         "--jayx-stream=kline,orderbook,positions,openorders",
         "--channel=orderbook,prices,activity",
     ]);
@@ -73,10 +73,10 @@ fn replay_equals_live_both_venues() {
 
 #[test]
 fn replay_equals_live_spinning_feed() {
-    of_embedded_servers(&["--spin", "--keep-warm=50us"]);
+    check_embedded_servers(&["--spin", "--keep-warm=50us"]);
 }
 
-/// An empty recording would be in the way of the next attempt.
+/// An empty recording would block the next attempt.
 #[test]
 fn unwritable_books_leave_no_file() {
     let folder = TempFolder::new("no-books");
@@ -84,16 +84,16 @@ fn unwritable_books_leave_no_file() {
     let out = format!("--out={log}");
     let books = format!("--books={}", folder.file("nowhere/books.csv"));
     let refused = ticklot(["record", &out, &books, "--duration=1s"]);
-    assert_eq!(refused.status, 1, "{}{}", refused.out, refused.err);
+    refused.assert_status(1);
     refused.assert_err("cannot write");
     assert!(!Path::new(&log).exists());
-    // The log itself is not to be written over, and is not there afterwards either.
+    // `--books` must not overwrite the log. That error leaves no file either.
     let both = ticklot(["record", &out, &format!("--books={log}"), "--duration=1s"]);
-    assert_eq!(both.status, 2, "{}{}", both.out, both.err);
+    both.assert_status(2);
     assert!(!Path::new(&log).exists());
 }
 
-/// Connections that break and lines that are garbage: new epochs, gaps, and the numbers of frames go on.
+/// With broken connections and garbage lines: new epochs and gaps, and continuous frame numbers.
 #[test]
 fn replay_equals_live_under_faults() {
     let faults: FaultConfig = "drop=40,garbage=0.2,seed=5".parse().unwrap();
@@ -111,30 +111,25 @@ fn replay_equals_live_under_faults() {
     let folder = TempFolder::new("misbehaving");
     let log = folder.file("log.jsonl");
     let options = ["--venue=jayx", "--duration=3s", "--url", &url];
-    let told = live_and_replayed(&options.map(str::to_owned), &log);
-    assert!(told.contains("BTCUSDT is gap"), "{told}");
-    let summary = told.lines().find(|line| line.contains(" invalidations, "));
-    assert!(
-        summary.is_some_and(|line| line.ends_with(", 0 of them not as recorded")),
-        "{told}"
-    );
+    let output = live_and_replayed(&options.map(str::to_owned), &log);
+    assert!(output.contains("BTCUSDT is gap"), "{output}");
+    let is_summary = |line: &str| line.ends_with(", 0 of them not as recorded");
+    assert!(output.lines().any(is_summary), "{output}");
     let text = std::fs::read_to_string(&log).unwrap();
     let openings = text.matches(r#""dir":"open""#).count();
-    assert!(openings > 1, "it came back {openings} times");
+    assert!(openings > 1, "{openings} connections");
 }
 
 #[test]
 fn keys_are_not_recorded() {
     let log = TempFile::new("log.jsonl");
     let out = format!("--out={}", log.path());
-    let ran = ticklot([
-        "record",
-        &out,
-        "--duration=300ms",
-        "--jayx-stream=positions",
-        "--channel=orders",
-    ]);
-    assert_eq!(ran.status, 0, "{}", ran.err);
+    let args = ["record", &out, "--duration=300ms"];
+    let ran = ticklot(
+        args.iter()
+            .chain(&["--jayx-stream=positions", "--channel=orders"]),
+    );
+    ran.assert_status(0);
     let text = log.text();
     let keys = [
         ticklot_sim::jayx::Account::demo().api_key,
@@ -148,7 +143,7 @@ fn keys_are_not_recorded() {
     assert!(text.contains(r#""dir":"out""#));
 }
 
-/// The record of a received frame.
+/// The tap record of a received frame.
 fn frame(n: u64, text: &str) -> WireRecord<'_> {
     WireRecord {
         connection: ConnectionId(0),
@@ -178,6 +173,13 @@ fn all(log: FrameLog) -> (Vec<Record>, Option<LogError>) {
     (records, error)
 }
 
+/// Waits until the recorder's thread has reached a state.
+fn wait_until(recorder: &Recorder, is_reached: impl Fn(&Recorded) -> bool) {
+    while !is_reached(&recorder.recorded()) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn record(path: &str, options: RecordOptions, frames: std::ops::Range<u64>) -> Recorder {
     let mut recorder = Recorder::create(path, ZERO, options).unwrap();
     for n in frames {
@@ -192,10 +194,8 @@ fn log_truncated_anywhere_is_read() {
     for name in ["log.jsonl", "log.jsonl.gz", "log.jsonl.zst"] {
         let path = folder.file(name);
         let recorder = record(&path, RecordOptions::default(), 0..40);
-        // Written and flushed twice, as over time.
-        while recorder.recorded().frames < 40 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        // Writes and flushes twice.
+        wait_until(&recorder, |recorded| recorded.frames >= 40);
         let flushed = std::fs::metadata(&path).unwrap().len();
         let mut again = recorder.clone();
         (40..80).for_each(|n| again.record(&frame(n * SECOND, &text(n))));
@@ -210,21 +210,15 @@ fn log_truncated_anywhere_is_read() {
                 assert_eq!(record.frame, text(n as u64).as_bytes(), "{name} {length}");
                 assert_eq!(record.recv_ns, ZERO + n as u64 * SECOND);
             }
-            if length as u64 >= flushed {
-                assert!(
-                    records.len() >= 40,
-                    "{name} {length}: what was flushed is there"
-                );
-            }
+            let is_complete = records.len() >= 40 || (length as u64) < flushed;
+            assert!(is_complete, "{name} {length}: flushed records are missing");
             match error {
                 None if length == whole.len() => assert_eq!(records.len(), 80),
-                // Nothing at all, or a plain one that ends with a line.
+                // An empty file, or a plain one that ends with a whole line.
                 None => assert!(length == 0 || name == "log.jsonl", "{name} {length}"),
                 Some(error) => {
-                    assert!(
-                        error.is_cut() && error.is_fatal(),
-                        "{name} {length}: {error}"
-                    );
+                    let is_cut = error.is_cut() && error.is_fatal();
+                    assert!(is_cut, "{name} {length}: {error}");
                     cuts += 1;
                 }
             }
@@ -241,7 +235,7 @@ fn files_rotate_by_time() {
     let path = folder.file("log.jsonl.zst");
     let recorded = record(&path, options, 0..25).finish().unwrap();
     assert_eq!((recorded.files, recorded.frames), (3, 25));
-    // One that was begun again goes on behind what is there, even when earlier ones are gone.
+    // A new recording continues after the last file, even if earlier ones were removed.
     std::fs::remove_file(folder.file("log.0001.jsonl.zst")).unwrap();
     record(&path, options, 25..30).finish().unwrap();
     let mut joined = Vec::new();
@@ -256,11 +250,7 @@ fn files_rotate_by_time() {
     }
     assert_eq!(folder.names().len(), 3);
     let (records, error) = all(FrameLog::from_reader(std::io::Cursor::new(joined)).unwrap());
-    assert_eq!(
-        (records.len(), error.is_none()),
-        (20, true),
-        "one behind the other"
-    );
+    assert!(records.len() == 20 && error.is_none(), "concatenated");
 }
 
 #[test]
@@ -269,7 +259,7 @@ fn files_rotate_by_size() {
         let folder = TempFolder::new("size");
         let mut options = RecordOptions::default();
         options.rotation.size = Some(20_000);
-        // More than what the compression holds back, and not to be compressed.
+        // Incompressible, and more than the compressor buffers.
         let mut random = 1_u64;
         let mut noise = || {
             let draw = |_| {
@@ -287,10 +277,8 @@ fn files_rotate_by_size() {
         }
         let recorded = recorder.finish().unwrap();
         let files = folder.names();
-        assert!(
-            recorded.files as usize == files.len() && files.len() > 4,
-            "{files:?}"
-        );
+        assert_eq!(recorded.files as usize, files.len());
+        assert!(files.len() > 4, "{files:?}");
         let mut got = Vec::new();
         let mut bytes = 0;
         for file in &files {
@@ -302,24 +290,19 @@ fn files_rotate_by_size() {
             got.extend(records.into_iter().map(|record| record.frame));
         }
         assert_eq!(bytes, recorded.bytes);
-        assert!(
-            got.iter()
-                .zip(&texts)
-                .all(|(got, text)| got == text.as_bytes())
-        );
-        assert_eq!(got.len(), texts.len());
+        assert!(got.iter().eq(texts.iter().map(String::as_bytes)));
     }
 }
 
-/// What the program prints once about a JayX server whose envelope it has found.
+/// The program's report of the envelope that it detects.
 const ENVELOPE: &str = "ticklot: the server speaks Socket.IO\n";
 
 #[test]
-fn a_recording_takes_nobodys_place() {
+fn recording_overwrites_no_file() {
     let folder = TempFolder::new("place");
     let path = folder.file("log.jsonl");
     std::fs::write(&path, "mine").unwrap();
-    // It continues in the next file, as after a restart.
+    // A recorder continues with the next file, as after a restart.
     for number in 1..=2 {
         let recorder = record(&path, RecordOptions::default(), 0..number);
         let recorded = recorder.finish().unwrap();
@@ -348,7 +331,7 @@ fn file_exists_from_first_message() {
         });
     };
     let gone = Disconnect::Silent;
-    // Attempts that fail, and a connection that is asked for something and says nothing.
+    // Failed attempts, and a connection that sends and receives nothing.
     for _ in 0..3 {
         pass(0, WireEvent::Closed(&gone));
     }
@@ -357,7 +340,7 @@ fn file_exists_from_first_message() {
     pass(1, WireEvent::Closed(&gone));
     pass(0, WireEvent::Opened);
     pass(0, WireEvent::Sent(b"two"));
-    // Taken out of the queue, which is done four times a second.
+    // The recorder empties its queue four times a second.
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(folder.names(), [""; 0]);
     assert_eq!(silent.recorded().files, 0);
@@ -374,7 +357,7 @@ fn file_exists_from_first_message() {
     assert_eq!(folder.names(), ["log.jsonl"]);
 }
 
-/// A file system of 128 KiB, of which a file takes all but 20 KiB. None where it cannot be mounted.
+/// A file system of 128 KiB with 20 KiB left. `None` if this user cannot mount one.
 #[cfg(target_os = "linux")]
 struct SmallDisk(TempFolder);
 
@@ -403,7 +386,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// The frames that are there and the numbers of those that are not make all of them, in order.
+/// Checks that the recorded frames and the counts of dropped ones account for all frames, in order.
 #[cfg(target_os = "linux")]
 fn count_all(folder: &TempFolder, suffix: &str) -> (u64, u64) {
     let (mut next, mut dropped) = (0, 0);
@@ -449,11 +432,9 @@ fn recording_resumes_after_full_disk() {
             std::thread::sleep(Duration::from_millis(1));
             sent
         };
-        // A part is written before.
+        // Some frames are written before the disk is full.
         send(20);
-        while recorder.recorded().frames < 20 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until(&recorder, |recorded| recorded.frames >= 20);
         while !recorder.recorded().waits {
             send(20);
         }
@@ -461,9 +442,7 @@ fn recording_resumes_after_full_disk() {
         assert!(error.is_no_room(), "{error}");
         send(10);
         std::fs::remove_file(folder.file("filler")).unwrap();
-        while recorder.recorded().waits {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until(&recorder, |recorded| !recorded.waits);
         let sent = send(10);
         let recorded = recorder.finish().unwrap();
         assert_eq!(recorded.files, 2, "{suffix}");
@@ -490,7 +469,7 @@ fn dropped_records_are_counted() {
 
     let (records, error) = all(FrameLog::open(&path).unwrap().everything());
     assert!(error.is_none());
-    // The frames that are there and the numbers of those that are not make all of them, in order.
+    // The recorded frames and the counts of dropped ones account for all frames, in order.
     let mut next = 0;
     for record in &records {
         match record.kind {
@@ -499,19 +478,20 @@ fn dropped_records_are_counted() {
                 next += 1;
             }
             RecordKind::Dropped => {
-                assert_eq!(record.recv_ns, ZERO + next, "since when");
-                next += String::from_utf8_lossy(&record.frame)
-                    .parse::<u64>()
-                    .unwrap();
+                assert_eq!(record.recv_ns, ZERO + next, "time of the first one");
+                let count = String::from_utf8_lossy(&record.frame);
+                next += count.parse::<u64>().unwrap();
             }
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(next, sent);
     let ran = ticklot(["replay", &path, "--venue=bayse"]);
-    let told = format!("{} records are missing from the log\n", recorded.dropped);
-    assert_eq!(ran.status, 0);
-    ran.assert_out(&told);
+    ran.assert_status(0);
+    ran.assert_out(&format!(
+        "{} records are missing from the log\n",
+        recorded.dropped
+    ));
     ran.assert_err(" records are missing: the recorder could not write them");
 }
 
@@ -522,25 +502,18 @@ fn failing_disk_is_reported() {
     let mut options = RecordOptions::default();
     options.rotation.size = Some(1);
     let recorder = record(&path, options, 0..1);
-    while recorder.recorded().frames == 0 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until(&recorder, |recorded| recorded.frames > 0);
     let first = folder.file("log.0001.jsonl");
     let (records, _) = all(FrameLog::open(&first).unwrap());
     assert_eq!(records.len(), 1);
-    // There is no folder for the second file.
+    // The second file has no folder.
     std::fs::remove_dir_all(folder.path()).unwrap();
     let mut again = recorder.clone();
     again.record(&frame(1, &text(1)));
-    while !recorder.recorded().failed {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until(&recorder, |recorded| recorded.failed);
     again.record(&frame(2, &text(2)));
-    assert_eq!(
-        recorder.recorded().dropped,
-        2,
-        "records that could not be written are counted, and those behind them"
-    );
+    let dropped = recorder.recorded().dropped;
+    assert_eq!(dropped, 2, "the unwritten record and the later one");
     let error = recorder.finish().unwrap_err();
     assert!(error.to_string().contains("cannot write"), "{error}");
     assert!(error.to_string().contains("log.0002.jsonl"), "{error}");
@@ -564,39 +537,31 @@ fn reader_filters_records() {
             r#"{"recv_ns":5,"conn":1,"dir":"sideways","frame":"three"}"#,
         ],
     );
-    let told = |log: FrameLog| -> Vec<String> {
+    let summaries = |log: FrameLog| -> Vec<String> {
         let (records, error) = all(log);
         assert!(error.is_none());
-        let tell = |record: &Record| {
+        let summary = |record: &Record| {
             let text = String::from_utf8_lossy(&record.frame);
             format!("{} {} {text}", record.line, record.kind.as_str())
         };
-        records.iter().map(tell).collect()
+        records.iter().map(summary).collect()
     };
     let open = || FrameLog::open(&path).unwrap();
-    assert_eq!(told(open()), ["0 in old", "2 in one", "3 in two"]);
-    assert_eq!(told(open().of(ConnectionId(0))), ["0 in old"]);
+    assert_eq!(summaries(open()), ["0 in old", "2 in one", "3 in two"]);
+    assert_eq!(summaries(open().of(ConnectionId(0))), ["0 in old"]);
     let second = open().of(ConnectionId(1)).everything();
-    assert_eq!(told(second), ["2 in one", "3 in two", "4 other three"]);
+    assert_eq!(summaries(second), ["2 in one", "3 in two", "4 other three"]);
     let (records, _) = all(open());
-    assert_eq!(
-        (records[0].connection, records[0].venue.as_str()),
-        (None, "")
-    );
-    assert_eq!(
-        (records[2].connection, records[2].venue.as_str()),
-        (Some(ConnectionId(1)), "bayse")
-    );
+    let source = |record: &Record| (record.connection, record.venue.clone());
+    assert_eq!(source(&records[0]), (None, "".into()));
+    assert_eq!(source(&records[2]), (Some(ConnectionId(1)), "bayse".into()));
 }
 
 const BOOK: &str = r#"{\"orderBook\":{\"asks\":[],\"bids\":[{\"ticks\":7,\"lots\":3}]}}"#;
 
 fn book(n: u64, more: &str) -> String {
-    let frame = BOOK.replace("7", &n.to_string());
-    format!(
-        r#"{{"recv_ns":{}{more},"frame":"{frame}"}}"#,
-        ZERO + n * SECOND
-    )
+    let (frame, at) = (BOOK.replace("7", &n.to_string()), ZERO + n * SECOND);
+    format!(r#"{{"recv_ns":{at}{more},"frame":"{frame}"}}"#)
 }
 
 fn log_of(folder: &TempFolder, books: std::ops::Range<u64>) -> String {
@@ -640,10 +605,8 @@ fn range_replay_includes_earlier_state() {
         let (out, got) = replayed(&log, options);
         assert_eq!(got.join(" "), rows, "{options:?}");
         let shown = got.len();
-        assert!(
-            out.starts_with(&format!("{shown} frames, {shown} messages, 1 books, ")),
-            "{out}"
-        );
+        let counts = format!("{shown} frames, {shown} messages, 1 books, ");
+        assert!(out.starts_with(&counts), "{out}");
     }
     let (out, _) = replayed(&log, &["--from=+2s", "--until=+3s"]);
     assert!(out.contains("2 frames before them were applied\n"), "{out}");
@@ -655,7 +618,7 @@ fn range_replay_includes_earlier_state() {
     }
 }
 
-/// A second of the log at ten times its speed: a tenth of a second of real time, at least.
+/// One second of the log at ten times its speed takes at least 0.1 s.
 #[test]
 fn replay_respects_its_speed() {
     let folder = TempFolder::new("speed");
@@ -673,17 +636,13 @@ fn replay_shows_progress_on_terminal() {
     let args = ["replay", &log, "--venue=jayx"];
     let (piped, shown) = (ticklot(args), ticklot_on_a_terminal(args));
     assert!(!piped.out.contains(['\r', '\x1b']), "{}", piped.out);
-    // It is drawn before the first line is read, and so short a log is played before it is drawn again.
+    // The bar is drawn before the first line is read. The replay of such a short log ends before the next update.
     let bar = "\r\x1b[K[------------------------------]   0%  0 frames\r\x1b[K8 frames, ";
     assert!(shown.out.starts_with(bar), "{:?}", shown.out);
-    // What is below the times is the same.
-    let rest = |ran: &str| {
-        ran.rsplit_once("ns per")
-            .unwrap()
-            .1
-            .lines()
-            .last()
-            .map(str::to_owned)
+    // The lines after the times are equal.
+    let rest = |out: &str| {
+        let (_, rest) = out.rsplit_once("ns per").unwrap();
+        rest.lines().last().map(str::to_owned)
     };
     assert_eq!(rest(&piped.out), rest(&shown.out));
 }
@@ -692,17 +651,15 @@ fn replay_shows_progress_on_terminal() {
 fn recording_shows_progress_on_terminal() {
     let folder = TempFolder::new("status");
     let out = format!("--out={}", folder.file("log.jsonl"));
-    // Over a second of real time: it is told once a second.
+    // Takes over a second: the status is printed once a second.
     let ran = ticklot_on_a_terminal(["record", "--venue=jayx", &out, "--duration=1200ms"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ENVELOPE));
     let lines = ran.out.split("\r\x1b[K");
-    // The line is cleared for the report of the envelope.
+    // The status line is cleared for the report of the envelope.
     let mut lines = lines.filter(|line| !line.is_empty());
     let status = lines.next().unwrap();
-    assert!(
-        status.contains(" frames, ") && status.contains(" bytes, 0 missing, "),
-        "{status}"
-    );
+    let has_counts = status.contains(" frames, ") && status.contains(" bytes, 0 missing, ");
+    assert!(has_counts, "{status}");
     let summary = lines.last().unwrap();
     assert!(
         summary.contains(" bytes in 1 files, the last "),
@@ -718,11 +675,7 @@ fn session_count_is_bounded() {
     let lines: Vec<String> = (0..1025).map(line).collect();
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
     let ran = ticklot(["replay", &path]);
-    assert_eq!(ran.status, 1);
-    assert_eq!(
-        ran.err,
-        "ticklot: log line 1024: more than 1024 connections\n"
-    );
+    ran.assert_failed(1, "ticklot: log line 1024: more than 1024 connections\n");
 }
 
 #[test]
@@ -735,42 +688,31 @@ fn output_names_its_connection() {
     std::fs::write(&path, text + "\n").unwrap();
     assert_eq!(replayed(&path, &[]).1.join(" "), "0:1 0:2 1:3");
     assert_eq!(replayed(&path, &["--connection=0"]).1.join(" "), "0:1 1:3");
-    let none = ticklot(["replay", &path, "--connection=7"]);
-    assert_eq!(none.status, 1);
-    assert!(
-        none.err
-            .ends_with("no records of connection 7: leave --connection out to read all of them\n"),
-        "{}",
-        none.err
-    );
-
-    let other = ticklot(["replay", &path, "--connection=0", "--venue=bayse"]);
-    assert_eq!(other.status, 1);
-    let why =
+    let fails = |args: &[&str], status, error: &str| {
+        let ran = ticklot(args);
+        ran.assert_status(status);
+        ran.assert_err(error);
+    };
+    let error = "no records of connection 7: leave --connection out to read all of them\n";
+    fails(&["replay", &path, "--connection=7"], 1, error);
+    let error =
         "connection 0 has no records of bayse, only of jayx: leave --venue or --connection out\n";
-    assert!(other.err.ends_with(why), "{}", other.err);
-
-    let served = ticklot(["serve", "--venue=bayse", "--log", &path, "--connection=0"]);
-    assert_eq!(served.status, 1);
-    served.assert_err("no frames of bayse in it");
-    let served = ticklot(["serve", "--venue=jayx", "--log", &path]);
-    assert_eq!(served.status, 2);
-    assert!(
-        served.err.ends_with("choose one with --connection\n"),
-        "{}",
-        served.err
+    fails(
+        &["replay", &path, "--connection=0", "--venue=bayse"],
+        1,
+        error,
     );
-
+    let serve = ["serve", "--log", &path];
+    let of_bayse = [&serve[..], &["--venue=bayse", "--connection=0"]].concat();
+    fails(&of_bayse, 1, "no frames of bayse in it");
+    let of_jayx = [&serve[..], &["--venue=jayx"]].concat();
+    fails(&of_jayx, 2, "choose one with --connection\n");
     std::fs::write(&path, book(1, r#","venue":"nyse""#) + "\n").unwrap();
-    let unknown = ticklot(["replay", &path]);
-    assert_eq!(unknown.status, 1);
-    unknown.assert_err("unknown venue nyse");
-    let silent = ticklot(["replay", &log_of(&folder, 1..2)]);
-    assert_eq!(silent.status, 2);
-    silent.assert_err("--venue is needed");
+    fails(&["replay", &path], 1, "unknown venue nyse");
+    fails(&["replay", &log_of(&folder, 1..2)], 2, "--venue is needed");
 }
 
-/// Other recorders may have no time for a line, or a clock that is set back.
+/// Logs of other recorders may lack times, or contain times that go back.
 #[test]
 fn replay_time_is_monotonic() {
     let folder = TempFolder::new("back");
@@ -788,8 +730,7 @@ fn replay_time_is_monotonic() {
             let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).build();
             replay.add(&record, venue.unwrap()).unwrap();
         }
-        let mut nobody = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
-        assert_eq!(replay.apply(&record, &mut nobody).messages, 1);
+        assert_eq!(replay.apply(&record, &mut ignore).messages, 1);
         let id = replay.books().find_name("BTCUSDT").unwrap();
         let book = replay.books().live(id).unwrap();
         ages.push(book.age(Nanos(ZERO + 7 * SECOND)).as_secs());
@@ -797,7 +738,7 @@ fn replay_time_is_monotonic() {
     assert_eq!(ages, [2, 2, 2, 1]);
 }
 
-/// Half a second of real time: until what the file asks for has come from the embedded servers.
+/// Takes half a second, in which the embedded servers send the configured channels.
 #[test]
 fn config_selects_recorded_connections() {
     let folder = TempFolder::new("config");
@@ -807,45 +748,28 @@ fn config_selects_recorded_connections() {
     std::fs::write(&file, text).unwrap();
     let record = |name: &str, options: &[&str]| {
         let log = folder.file(name);
-        let args = [
-            "--config",
-            &file,
-            "record",
-            "--duration=500ms",
-            "--out",
-            &log,
-        ];
-        let ran = ticklot(args.iter().chain(options));
+        let args = ["--config", &file, "record", "--out", &log];
+        let ran = ticklot(args.iter().chain(&["--duration=500ms"]).chain(options));
         ran.assert_ok();
         all(FrameLog::open(&log).unwrap().everything()).0
     };
     let text = |record: &Record| String::from_utf8_lossy(&record.frame).into_owned();
     let has = |records: &[Record], kind: RecordKind, part: &str| {
-        records
-            .iter()
-            .any(|record| record.kind == kind && text(record).contains(part))
+        let mut records = records.iter();
+        records.any(|record| record.kind == kind && text(record).contains(part))
     };
     let records = record("all.jsonl", &[]);
-    assert!(
-        has(&records, RecordKind::Sent, "kline"),
-        "the candles were asked for"
-    );
-    assert!(has(&records, RecordKind::Sent, "BTCUSDT"), "and the asset");
-    assert!(
-        has(
-            &records,
-            RecordKind::Invalidated,
-            "\"stale_after_ns\":1000000"
-        ),
-        "the limit is the file's"
-    );
+    assert!(has(&records, RecordKind::Sent, "kline"));
+    assert!(has(&records, RecordKind::Sent, "BTCUSDT"));
+    let limit = "\"stale_after_ns\":1000000";
+    assert!(has(&records, RecordKind::Invalidated, limit));
     let venue = |records: &[Record], name: &str| records.iter().any(|it| it.venue == name);
     assert!(venue(&records, "jayx") && venue(&records, "bayse"));
-    // The command line goes before the file.
+    // The command line overrides the file.
     let records = record("one.jsonl", &["--venue=jayx", "--jayx-stream=orderbook"]);
     assert!(!venue(&records, "bayse") && !has(&records, RecordKind::Sent, "kline"));
     assert!(has(&records, RecordKind::Received, "orderBook"));
-    // What is only shown is none of its business.
+    // `record` has no display options.
     for option in ["--json", "--depth=3", "--latency"] {
         let ran = ticklot(["record", "--out", &folder.file("x.jsonl"), option]);
         let name = option.split('=').next().unwrap();
@@ -855,7 +779,7 @@ fn config_selects_recorded_connections() {
 
 #[test]
 fn invalid_recording_options_are_refused() {
-    for (option, what) in [
+    for (option, error) in [
         ("--rotate-size=0", "a size is a whole number"),
         ("--rotate-every=soon", "--rotate-every"),
         ("--market=m", "--market is for Bayse"),
@@ -863,18 +787,11 @@ fn invalid_recording_options_are_refused() {
         let folder = TempFolder::new("wrong");
         let out = format!("--out={}", folder.file("log.jsonl"));
         let ran = ticklot(["record", "--venue=jayx", &out, option]);
-        ran.assert_failed(2, what);
-        assert_eq!(folder.names(), [""; 0], "nothing was made");
+        ran.assert_failed(2, error);
+        assert_eq!(folder.names(), [""; 0], "no file was created");
     }
     let nowhere = ticklot(["record", "--out=/nowhere/log.jsonl"]);
-    assert_eq!(nowhere.status, 1);
-    assert!(
-        nowhere
-            .err
-            .starts_with("ticklot: cannot write /nowhere/log.jsonl: "),
-        "{}",
-        nowhere.err
-    );
-    let none = ticklot(["record"]);
-    assert_eq!(none.status, 2);
+    nowhere.assert_status(1);
+    nowhere.assert_err("ticklot: cannot write /nowhere/log.jsonl: ");
+    ticklot(["record"]).assert_status(2);
 }

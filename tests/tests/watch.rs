@@ -1,5 +1,5 @@
-//! The full-screen view's two sides, as the program has them on its two threads: the feed's, which waits for
-//! nothing and allocates nothing, and the drawing one, which draws thirty times a second at most.
+//! The two threads of the full-screen view: the feed's side neither waits nor allocates, and the drawing side draws at most
+//! 30 times a second.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::ops::ControlFlow;
@@ -22,10 +22,10 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 /// A second of virtual time, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
-/// What the feed ticks at: thirty times a second.
+/// The feed's tick interval: 30 times a second.
 const TICK: u64 = SECOND / 30;
 
-/// A feed of one connection on virtual time, and a view of it.
+/// A feed of one connection in virtual time.
 struct Feed<V, H> {
     session: Session<V>,
     books: Books,
@@ -60,7 +60,7 @@ fn feed<V: Venue, H: OnMessage<V>>(venue: V, mut handler: H, now: Arc<AtomicU64>
 }
 
 impl<V: Venue, H: OnMessage<V>> Feed<V, H> {
-    /// A frame that comes `later` than the last one; and a tick, when it is time.
+    /// Receives a frame `later` nanoseconds after the last one, and ticks if a tick is due.
     fn frame(&mut self, frame: &[u8], later: u64) {
         let now = self.now.fetch_add(later, Ordering::SeqCst) + later;
         let Self {
@@ -81,8 +81,8 @@ impl<V: Venue, H: OnMessage<V>> Feed<V, H> {
     fn tick(&mut self) {
         self.ticked = self.now.load(Ordering::SeqCst);
         let now = Nanos(self.ticked);
-        let told = self.handler.on_event(Event::Tick { now }, &self.books);
-        assert_eq!(told, ControlFlow::Continue(()));
+        let flow = self.handler.on_event(Event::Tick { now }, &self.books);
+        assert_eq!(flow, ControlFlow::Continue(()));
     }
 }
 
@@ -91,7 +91,7 @@ fn jayx() -> JayX {
     venue.build().unwrap()
 }
 
-// Over a second in a debug build: 120,000 order books are decoded, applied and handed on.
+// Takes over a second in a debug build: decodes, applies and publishes 120,000 order books.
 #[test]
 fn screen_keeps_up_with_updates() {
     const UPDATES: u64 = 120_000;
@@ -103,7 +103,7 @@ fn screen_keeps_up_with_updates() {
         let is_over = Arc::clone(&is_over);
         thread::spawn(move || {
             let mut drawn = Vec::new();
-            // The feed goes on ticking until the last of it has been drawn.
+            // The feed ticks until the last update has been drawn.
             while view.messages() < UPDATES {
                 let now = now.load(Ordering::SeqCst);
                 if view.draw_if_due(Nanos(now)) {
@@ -117,7 +117,7 @@ fn screen_keeps_up_with_updates() {
     };
     let start = Instant::now();
     for frame in frames.iter().cycle().take(UPDATES as usize) {
-        // A hundred thousand a second.
+        // 100,000 frames a second.
         feed.frame(frame, SECOND / 100_000);
     }
     let took = start.elapsed();
@@ -127,33 +127,21 @@ fn screen_keeps_up_with_updates() {
         thread::yield_now();
     }
     let (view, drawn) = drawing.join().unwrap();
-    assert_eq!(view.messages(), UPDATES, "each was taken");
+    assert_eq!(view.messages(), UPDATES);
     let book = feed.books.last_known(BookId(0)).unwrap();
-    assert_eq!(
-        view.crc32(BookId(0)),
-        Some(book.crc32()),
-        "the last picture is of the last book"
-    );
+    // The last picture shows the last book.
+    assert_eq!(view.crc32(BookId(0)), Some(book.crc32()));
     let best = book.best_bid().unwrap();
-    let text = view.text();
-    assert!(
-        text.contains(&book.scale().price(best.ticks).to_string()),
-        "{text}"
-    );
-    for window in drawn.windows(31) {
-        assert!(
-            window[30] - window[0] >= SECOND,
-            "thirty-one pictures in a second"
-        );
-    }
-    println!(
-        "{UPDATES} updates in {took:?} with {} pictures beside them, {:?} each, decoding and applying included",
-        drawn.len(),
-        took / u32::try_from(UPDATES).unwrap()
-    );
+    let price = book.scale().price(best.ticks).to_string();
+    assert!(view.text().contains(&price), "{}", view.text());
+    let mut windows = drawn.windows(31);
+    let is_slow = |window: &[u64]| window[30] - window[0] >= SECOND;
+    assert!(windows.all(is_slow), "31 pictures in a second");
+    let (pictures, each) = (drawn.len(), took / u32::try_from(UPDATES).unwrap());
+    println!("{UPDATES} updates in {took:?}, {each:?} each, and {pictures} pictures");
 }
 
-/// Plays all frames twice, with a drawing after each few, and counts the feed's allocations.
+/// Plays all frames twice, drawing meanwhile, and counts the allocations of the feed's side in each pass.
 fn count<V: Venue, H: OnMessage<V>>(
     venue: V,
     (handler, now, mut view): (H, Arc<AtomicU64>, Headless),
@@ -167,7 +155,7 @@ fn count<V: Venue, H: OnMessage<V>>(
             feed.frame(frame, SECOND / 250);
             counted += allocations() - before;
             let now = feed.now.load(Ordering::SeqCst);
-            // Sometimes it is long until what was left is taken.
+            // Sometimes the drawing side takes nothing for a while.
             if number % 90 < 60 {
                 let _ = view.draw_if_due(Nanos(now));
             }
@@ -179,7 +167,7 @@ fn count<V: Venue, H: OnMessage<V>>(
     counts
 }
 
-/// A line of every kind that Bayse has besides books.
+/// A frame with a line of each kind of Bayse's other messages.
 fn others(n: usize) -> Vec<u8> {
     let price = 40 + n % 20;
     let lines = [
@@ -191,7 +179,7 @@ fn others(n: usize) -> Vec<u8> {
         ),
         r#"{"type":"error","data":{"message":"rate limit exceeded: too many messages"}}"#
             .to_owned(),
-        // Unreadable, and readably no book.
+        // Unreadable, but not a book.
         r#"{"type":"asset_price","data":7}"#.to_owned(),
     ];
     lines.join("\n").into_bytes()
@@ -200,17 +188,17 @@ fn others(n: usize) -> Vec<u8> {
 #[test]
 fn feed_side_allocates_nothing() {
     let (first, second) = count(jayx(), view(), &books::jayx(60, 7, 600));
-    assert!(first > 0, "the count works: the buffers had to grow");
+    assert!(first > 0, "the first pass grows the buffers");
     assert_eq!(second, 0);
     let bayse = Bayse::any().scale(books::bayse_scale()).build().unwrap();
     let mut frames = books::bayse(60, 7, 600);
     frames.extend((0..200).map(others));
     let (first, second) = count(bayse, view(), &frames);
-    assert!(first > 0, "the count works: the buffers had to grow");
+    assert!(first > 0, "the first pass grows the buffers");
     assert_eq!(second, 0);
 
-    // A line that is no JSON makes the book a gap, which the next update repairs. The session lists it
-    // meanwhile among the books that need a snapshot: two allocations a gap.
+    // A line that is not JSON makes the book a gap until its next update. Meanwhile the session lists it among the books
+    // that need a snapshot: two allocations for each gap.
     let bayse = Bayse::any().scale(books::bayse_scale()).build().unwrap();
     frames.insert(300, b"no json at all".to_vec());
     let (_, second) = count(bayse, view(), &frames);

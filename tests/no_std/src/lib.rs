@@ -1,5 +1,5 @@
-//! The proof that `ticklot-book` needs no std: a static library with a panic handler of its own. If
-//! anything that it links had std in it there would be two, and it would not build.
+//! Checks that `ticklot-book` needs no std: a static library that defines a panic handler. If it linked std, there would be
+//! two panic handlers, and it would not build.
 
 #![no_std]
 
@@ -21,12 +21,12 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Follows a feed with either storage, and reads the book: all of the engine is compiled for it.
+/// Applies a feed with either storage and reads the book, so that the whole engine is compiled.
 pub extern "C" fn ticklot_no_std(price: i64) -> i64 {
-    ask::<Flat>(price) + ask::<Ladder>(price)
+    apply::<Flat>(price) + apply::<Ladder>(price)
 }
 
-fn ask<S: Storage>(price: i64) -> i64 {
+fn apply<S: Storage>(price: i64) -> i64 {
     let mut book = DeltaBook::new(Book::<S>::with_storage(Scale::UNIT), Sequence::Range);
     let bids = [Level::new(Ticks(price), Lots(1))];
     let snapshot = Snapshot {

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! simulate --seed N                  the trace of a seed
-//! simulate --seeds COUNT [--from N]  many seeds, and one line of what came of them
+//! simulate --seeds COUNT [--from N]  a summary of many seeds in one line
 //! ```
 //!
-//! Exit status 1 when something did not hold, 2 when the arguments were wrong.
+//! The exit status is 1 if an invariant was violated, and 2 for invalid arguments.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use ticklot_tests::simulate::{Options, range, run};
 
 const USAGE: &str = "usage: simulate --seed N | --seeds COUNT [--from N]";
 
-/// What is asked for.
+/// The requested work.
 enum Work {
     One(u64),
     Many { from: u64, count: u64 },
@@ -36,13 +36,13 @@ fn work(mut args: impl Iterator<Item = String>) -> Option<Work> {
     let (mut seed, mut from, mut count) = (None, None, None);
     while let Some(name) = args.next() {
         let value = args.next()?.parse::<u64>().ok()?;
-        let place = match name.as_str() {
+        let option = match name.as_str() {
             "--seed" => &mut seed,
             "--seeds" => &mut count,
             "--from" => &mut from,
             _ => return None,
         };
-        *place = Some(value);
+        *option = Some(value);
     }
     match (seed, from, count) {
         (Some(seed), None, None) => Some(Work::One(seed)),
@@ -60,19 +60,18 @@ fn one(seed: u64) -> ExitCode {
         ..Options::default()
     };
     let outcome = run(seed, &options);
-    // A reader that has seen enough, such as `head`, is no error.
+    // A closed pipe, for example of `head`, is not an error.
     let _ = std::io::stdout().write_all(outcome.trace.as_bytes());
     let seconds = outcome.time.0 / 1_000_000_000;
     let recovery = outcome.recovery.unwrap_or_default().as_millis();
     let _ = writeln!(
         std::io::stdout(),
-        "seed {seed}: {seconds} s of virtual time, {} steps, faults: {}; well again after {recovery} ms; {}",
+        "seed {seed}: {seconds} s of virtual time, {} steps, faults: {}; recovered after {recovery} ms; {}",
         outcome.steps,
         outcome.faults,
-        if outcome.violation.is_some() {
-            "VIOLATED"
-        } else {
-            "all held"
+        match outcome.violation {
+            Some(_) => "VIOLATED",
+            None => "no violations",
         },
     );
     ExitCode::from(u8::from(outcome.violation.is_some()))

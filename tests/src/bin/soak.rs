@@ -1,12 +1,12 @@
-//! Runs both venues with faults over real sockets, and prints what was seen.
+//! Runs both venues with faults over real sockets, and prints a report.
 //!
 //! ```text
 //! soak [--duration 10m] [--faults SPEC] [--spin]
 //! ```
 //!
-//! `--spin` runs the feed turn by turn, with keep-warm replays, instead of on the runtime.
+//! `--spin` runs the feed turn by turn with keep-warm replays, instead of on the runtime.
 //!
-//! Exit status 1 when something did not hold, 2 when the arguments were wrong.
+//! The exit status is 1 if a check failed, and 2 for invalid arguments.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use ticklot_tests::soak::{Driver, FAULTS, run};
 fn main() -> ExitCode {
     let (length, faults, driver) = match arguments(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(wrong) => {
-            eprintln!("soak: {wrong}\nusage: soak [--duration 10m] [--faults SPEC] [--spin]");
+        Err(error) => {
+            eprintln!("soak: {error}\nusage: soak [--duration 10m] [--faults SPEC] [--spin]");
             return ExitCode::from(2);
         }
     };
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
             println!("{report}");
             ExitCode::SUCCESS
         }
-        Err(wrong) => {
-            eprintln!("soak: {wrong}");
+        Err(error) => {
+            eprintln!("soak: {error}");
             ExitCode::FAILURE
         }
     }
@@ -45,7 +45,7 @@ fn arguments(
             "--duration" | "--for" => length = value()?,
             "--faults" => faults = value()?,
             "--spin" => driver = Driver::Spinning,
-            _ => return Err(format!("there is no {name}")),
+            _ => return Err(format!("unknown option {name}")),
         }
     }
     let length = humantime::parse_duration(&length).map_err(|it| it.to_string())?;

@@ -9,12 +9,12 @@ use ticklot::{Level, Lots, Scale, Side, Ticks};
 use super::LIMIT;
 use crate::raw_recordings::Sides;
 
-/// All levels that a snapshot and the deltas after it report.
+/// All levels of a snapshot and the deltas after it.
 #[derive(Clone, Debug)]
 pub struct Market {
     /// Decimals of price and quantity.
     decimals: (usize, usize),
-    /// By side; prices and lots.
+    /// For each side, the lots by price.
     sides: [BTreeMap<i64, i64>; 2],
     last: u64,
 }
@@ -33,7 +33,7 @@ impl Market {
         market
     }
 
-    /// Applies a delta, unless it is older.
+    /// Applies a delta unless it is older than the market.
     pub fn apply(&mut self, ids: Ids, sides: &Sides) {
         if ids.last > self.last {
             self.last = ids.last;
@@ -52,7 +52,7 @@ impl Market {
         }
     }
 
-    /// The number of the last update.
+    /// The id of the last update.
     #[must_use]
     pub fn last(&self) -> u64 {
         self.last
@@ -92,7 +92,7 @@ impl Market {
     }
 }
 
-/// A number of units of the last decimal, as the venue writes it.
+/// Units of the last decimal in the venue's notation.
 fn decimal(units: i64, decimals: usize) -> String {
     let mut digits = format!("{units:0width$}", width = decimals + 1);
     if decimals > 0 {

@@ -1,16 +1,15 @@
-//! A venue of numbered deltas, for tests: Binance's order books as they were recorded, and the variants that the
-//! simulation's server has.
+//! A venue with numbered deltas, for tests: Binance's recorded order books, and the variants of the simulation's server.
 //!
-//! Deltas go on while a snapshot is requested, and the book bridges them. A variant of the venue has a stream that
-//! the client subscribes to, a checksum, or snapshots on the stream:
+//! Deltas continue while a snapshot is requested, and the book bridges them. A variant of the venue has a stream that the
+//! client subscribes to, a checksum, or snapshots on the stream:
 //!
 //! ```text
-//! client  {"subscribe":"SYMBOL"}                    again after a while without an effect
+//! client  {"subscribe":"SYMBOL"}                    repeated after a while without an effect
 //!         {"snapshot":"SYMBOL"}                     requests a snapshot on the connection
 //! server  {"e":"subscribed","s":"SYMBOL"}
 //!         {"e":"snapshot","s":"SYMBOL","lastUpdateId":N,"c":CRC,"bids":[["PRICE","QUANTITY"],..],"asks":[..]}
 //!         {"e":"depthUpdate","s":"SYMBOL","U":N,"u":N,"c":CRC,"b":[["PRICE","QUANTITY"],..],"a":[..]}
-//!         {"e":"heartbeat"}                         at a step of the market without deltas
+//!         {"e":"heartbeat"}                         at a market step without deltas
 //! ```
 
 use std::collections::VecDeque;
@@ -40,36 +39,36 @@ pub const LIMIT: usize = 1_000;
 /// The name of the venue.
 pub const NAME: VenueName = VenueName("binance");
 
-/// A server whose stream is subscribed to and that is silent for longer, pings included, is gone.
+/// The silence, pings included, after which the client gives up a server with subscriptions.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// A frame or a snapshot's body with numbers of `scale`; none for any other message.
+/// Reads a frame or a snapshot's body with numbers of `scale`; `None` for any other message.
 #[must_use]
 pub fn read(text: &str, scale: Scale) -> Option<Message> {
     wire::read(NAME, text.as_bytes()).ok()?.message(scale)
 }
 
-/// How the books of a venue are kept.
+/// The storage of a venue's books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// As flat arrays.
+    /// Flat arrays.
     Flat,
-    /// As a ladder.
+    /// A ladder.
     Ladder,
 }
 
-/// How a snapshot is requested.
+/// How snapshots are requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshots {
     /// Over HTTP.
     Http,
-    /// On the connection. A subscription brings the first one.
+    /// On the connection. The first one follows the subscription.
     Stream,
     /// Not at all.
     Never,
 }
 
-/// The rules of one connection.
+/// The protocol of one connection.
 #[derive(Debug)]
 pub struct DeltaVenue {
     url: String,
@@ -79,14 +78,14 @@ pub struct DeltaVenue {
     sequence: Sequence,
     has_checksum: bool,
     snapshots: Snapshots,
-    /// How long a subscription may have no effect. None if the URL decides what the stream has.
+    /// The time without an effect after which a subscription is repeated. `None` if the URL selects the streams.
     ack_timeout: Option<Duration>,
     replaces: bool,
     queue: VecDeque<HttpRequest>,
-    /// Requests under way and the symbol of each, oldest first.
+    /// Pending requests and their symbols, oldest first.
     pending: VecDeque<(RequestId, usize)>,
     requests: u64,
-    /// Deltas whose book could not be adopted.
+    /// The number of deltas that did not continue the book to adopt.
     refused: u64,
 }
 
@@ -134,18 +133,18 @@ impl DeltaVenue {
         self
     }
 
-    /// The same connection as a replacement of another: it adds no books, and adopts those that exist
-    /// when its deltas continue them.
+    /// The same connection as a replacement of another one. It adds no books, and adopts existing ones that its deltas
+    /// continue.
     #[must_use]
     pub fn replacement(mut self) -> Self {
         self.replaces = true;
         self
     }
 
-    /// The same connection, which subscribes to its symbols: again if that has no effect within `ack_timeout`.
+    /// The same connection, which subscribes to its symbols. It repeats subscriptions without an effect after `timeout`.
     #[must_use]
-    pub fn with_subscriptions(mut self, ack_timeout: Duration) -> Self {
-        self.ack_timeout = Some(ack_timeout);
+    pub fn with_subscriptions(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = Some(timeout);
         self
     }
 
@@ -156,7 +155,7 @@ impl DeltaVenue {
         self
     }
 
-    /// The same connection with another proof that its quiet books are current.
+    /// The same connection with another condition for the liveness of quiet books.
     #[must_use]
     pub fn with_liveness(mut self, liveness: Liveness) -> Self {
         self.liveness = liveness;
@@ -170,7 +169,7 @@ impl DeltaVenue {
         self
     }
 
-    /// The same connection to a venue whose messages have Kraken's checksum, and one number each.
+    /// The same connection to a venue whose messages have Kraken's checksum and one id each.
     #[must_use]
     pub fn with_checksum(mut self) -> Self {
         self.has_checksum = true;
@@ -178,7 +177,7 @@ impl DeltaVenue {
         self
     }
 
-    /// How many deltas did not continue the book that was to be adopted.
+    /// The number of deltas that did not continue the book to adopt.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
@@ -197,12 +196,12 @@ impl DeltaVenue {
     }
 
     fn subscribe<H: ?Sized>(&mut self, at: usize, context: &mut Context<'_, H>) {
-        let again = self.ack_timeout.map(|timeout| context.now().after(timeout));
+        let again = self.ack_timeout.map(|it| context.now().after(it));
         self.symbols[at].subscribe_at = again;
         send(context, "subscribe", &self.symbols[at].name);
     }
 
-    /// The subscription has an effect: a snapshot that continues to its deltas can be requested.
+    /// The subscription has an effect, so a snapshot that its deltas continue can be requested.
     fn subscribed<H: Handler + ?Sized>(&mut self, at: usize, context: &mut Context<'_, H>) {
         let symbol = &mut self.symbols[at];
         if self.snapshots == Snapshots::Http
@@ -295,7 +294,7 @@ impl DeltaVenue {
             ..Snapshot::default()
         };
         let flow = context.apply_snapshot(book, &snapshot, refusal);
-        // The subscription is repeated until a snapshot can be applied: a refused one changes nothing.
+        // The subscription is repeated until a snapshot is applied. A refused one changes nothing.
         let state = context.books().state(book);
         if !matches!(state, BookState::Empty | BookState::Disconnected) {
             self.symbols[at].subscribe_at = None;
@@ -303,13 +302,13 @@ impl DeltaVenue {
         flow
     }
 
-    /// The symbol of a request that is answered; the oldest for a response from a log.
+    /// Takes the symbol of a response's request. In a replay, responses belong to the oldest request.
     fn take(&mut self, request: Option<RequestId>) -> Option<usize> {
-        let place = match request {
+        let index = match request {
             Some(request) => self.pending.iter().position(|(id, _)| *id == request)?,
             None => 0,
         };
-        self.pending.remove(place).map(|(_, at)| at)
+        self.pending.remove(index).map(|(_, at)| at)
     }
 
     fn read_snapshot(&self, at: usize, body: &[u8]) -> Option<Update> {
@@ -323,7 +322,7 @@ impl DeltaVenue {
     }
 }
 
-/// The book of a symbol, taken over from another connection that its deltas continue.
+/// Adopts the book of a symbol from another connection, if its deltas continue the book.
 fn adopt<H: Handler + ?Sized>(
     name: &str,
     ids: Ids,
@@ -340,7 +339,7 @@ fn send<H: ?Sized>(context: &mut Context<'_, H>, action: &str, symbol: &str) {
         .push(|out| out.extend_from_slice(text.as_bytes()));
 }
 
-/// As Kraken's, of prices that may also be negative.
+/// Kraken's checksum, also for negative prices.
 fn checksum<S: book::Storage>(book: &Book<S>) -> u32 {
     let mut digits = String::new();
     for side in [Side::Ask, Side::Bid] {

@@ -1,4 +1,4 @@
-//! Binance's messages, read with serde: plain, and without a decoder's limits.
+//! Reads Binance's messages with serde, without a decoder's limits.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use crate::raw_recordings::Sides;
 /// The best prices after update `u`.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticker {
-    /// The number of the update.
+    /// The id of the update.
     pub u: u64,
     /// The best bid.
     pub bid: Level,
@@ -23,7 +23,7 @@ pub struct Ticker {
 /// A delta or a snapshot.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// Its numbers; of a snapshot its `lastUpdateId`.
+    /// Its ids; for a snapshot its `lastUpdateId`.
     pub ids: Ids,
     /// Its levels.
     pub sides: Sides,
@@ -48,7 +48,7 @@ pub enum Message {
     Subscribed,
 }
 
-/// All fields of these messages; the fields that are present decide which message it is.
+/// All fields of these messages. The present fields determine the kind of message.
 #[derive(Deserialize)]
 #[allow(non_snake_case)] // the venue's names
 struct Text<'a> {
@@ -82,13 +82,13 @@ struct Stream<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// A message whose prices and quantities are not read yet, since its symbol decides the scale.
+/// A message whose prices and quantities are still text, because its symbol determines the scale.
 pub(super) struct Unread<'a>(Text<'a>);
 
 /// Reads a frame, or the body of a snapshot.
 ///
 /// # Errors
-/// It is not JSON, or has a field of another type.
+/// It is not JSON, or a field has another type.
 pub(super) fn read(venue: VenueName, frame: &[u8]) -> Result<Unread<'_>, DecodeError> {
     let error = |_| error(venue, ErrorKind::Json);
     let stream: Stream<'_> = serde_json::from_slice(frame).map_err(error)?;
@@ -109,7 +109,7 @@ pub(super) fn error(venue: VenueName, kind: ErrorKind) -> DecodeError {
 }
 
 impl<'a> Unread<'a> {
-    /// The symbol; none in a snapshot.
+    /// The symbol; `None` for a snapshot.
     pub(super) fn symbol(&self) -> Option<&'a str> {
         self.0.s
     }
@@ -119,13 +119,13 @@ impl<'a> Unread<'a> {
         self.0.e.unwrap_or("bookTicker")
     }
 
-    /// Whether the kind is one of [`Message`]'s, so that a message which cannot be read may be lost.
+    /// Whether the kind is one of [`Message`]'s, so that an unreadable message means lost data.
     pub(super) fn is_known(&self) -> bool {
         let kinds = ["depthUpdate", "snapshot", "trade", "bookTicker"];
         kinds.contains(&self.kind())
     }
 
-    /// The message with its levels; none for one that lacks a field, or has a number off the scale.
+    /// The message with its levels; `None` if it lacks a field or has a number off the scale.
     pub(super) fn message(&self, scale: Scale) -> Option<Message> {
         let text = &self.0;
         match text.e {

@@ -1,4 +1,4 @@
-//! The client's side: the driver of a session, in virtual time.
+//! The client's side: drives the sessions in virtual time.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use super::session::{AnySession, CallContext};
 use super::simulation::{SimEvent, Simulation};
 use super::trace::Excerpt;
 
-/// How long an attempt to connect may take, upgrade and all.
-const ATTEMPT: Duration = Duration::from_secs(5);
+/// The time limit of a connection attempt, including the upgrade.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Simulation {
     /// Calls a session with its books and its handler.
@@ -157,7 +157,7 @@ impl Simulation {
             Packet::Ping => {
                 self.trace.step(self.now, format_args!("{index}: a ping"));
                 let shown = self.shown();
-                self.connections[index].session.heard(shown);
+                self.connections[index].session.record_activity(shown);
                 self.send_up(link, Upstream::Pong);
                 None
             }
@@ -167,7 +167,7 @@ impl Simulation {
         }
     }
 
-    /// A text frame, as the transport and the feed take it.
+    /// Processes a text frame as the transport and the feed do.
     fn frame(&mut self, index: usize, text: Vec<u8>, born: Nanos) -> Option<Disconnect> {
         self.trace
             .step(self.now, format_args!("{index}: < {}", Excerpt(&text)));
@@ -230,7 +230,7 @@ impl Simulation {
         }
     }
 
-    /// The connection is gone, or the attempt.
+    /// Ends the connection or the attempt.
     pub(super) fn end(&mut self, index: usize, reason: &Disconnect) {
         self.oracle.closed(index);
         if let Some(link) = self.connections[index].link.take() {
@@ -239,7 +239,7 @@ impl Simulation {
         let _ = self.with(index, |session, call| session.disconnected(reason, call));
     }
 
-    /// The client closes its end; the server notices unless the connection is half open.
+    /// The client closes its end. The server notices unless the connection is half open.
     fn close_client_end(&mut self, link: u32) {
         if let Some(it) = self.links.get_mut(&link) {
             it.is_held = false;
@@ -272,13 +272,13 @@ impl Simulation {
     fn send(&mut self, index: usize) {
         let shown = self.shown();
         while let Some(request) = self.connections[index].session.next_request(shown) {
-            let (id, takes) = (request.id, self.latency());
+            let (id, latency) = (request.id, self.latency());
             let target = request.url.trim_start_matches("http://sim").to_owned();
             if let Some(link) = self.connections[index].link {
-                self.after(takes, SimEvent::Fetch { link, id, target });
+                self.after(latency, SimEvent::Fetch { link, id, target });
             }
         }
-        // As the feed's driver does: nothing is asked for without a reason.
+        // As the feed's driver does: `outgoing` is only called if there is a message.
         if !self.connections[index].session.has_outgoing(shown) {
             return;
         }
@@ -294,17 +294,17 @@ impl Simulation {
     }
 
     fn connect(&mut self, index: usize) -> Nanos {
-        let until = self.shown().after(ATTEMPT);
+        let until = self.shown().after(CONNECT_TIMEOUT);
         let attempt = self.connections[index].attempt.0 + 1;
         self.connections[index].attempt = (attempt, Some(until));
         self.trace
             .note(self.now, format_args!("  {index}: attempt {attempt}"));
-        let takes = self.latency();
-        self.after(takes, SimEvent::Upgrade { index, attempt });
+        let latency = self.latency();
+        self.after(latency, SimEvent::Upgrade { index, attempt });
         until
     }
 
-    /// Sets the timer, only to be earlier: one that comes too early looks again.
+    /// Moves the timer to an earlier time. A timer that fires too early is set again.
     fn arm(&mut self, index: usize, wake: Nanos) {
         let at = wake.before(self.ahead).max(self.now);
         if at < self.connections[index].armed {
@@ -313,20 +313,19 @@ impl Simulation {
         }
     }
 
-    /// The client's clock was set: timers count anew.
+    /// Resets the timers after the client's clock was set.
     pub(super) fn rearm(&mut self) {
         for index in &mut self.connections {
             index.armed = Nanos(u64::MAX);
         }
     }
 
-    /// Checks the invariants. While the client catches up, only those of the events that it
-    /// reports.
+    /// Checks the invariants. While the client catches up after a pause, only its events are checked.
     fn check(&mut self, index: usize) {
         if self.is_catching_up {
             return;
         }
-        self.oracle.look(&self.books, self.now);
+        self.oracle.check_books(&self.books, self.now);
         let session = &self.connections[index].session;
         if let Some(bayse) = session.bayse() {
             self.oracle.rooms(index, bayse, self.now);

@@ -1,25 +1,25 @@
-//! A connection of the client: its session, and what a driver keeps for it.
+//! A connection of the client: its session, and the driver's state.
 
 use ticklot_book::Nanos;
 
 use super::fault::Fault;
 use super::session::AnySession;
 
-/// A session and its shell.
+/// A session and its driver's state.
 #[derive(Debug)]
 pub(super) struct ClientConnection {
     pub(super) session: AnySession,
-    /// The connection that is open.
+    /// The open connection.
     pub(super) link: Option<u32>,
-    /// The number of the attempt, and when it times out, on the client's clock; while it lasts.
+    /// The number of the last attempt, and its timeout on the client's clock while it is pending.
     pub(super) attempt: (u32, Option<Nanos>),
-    /// When the timer is set, on the true clock.
+    /// The timer, in virtual time.
     pub(super) armed: Nanos,
     /// The faults of the next attempts.
     pub(super) refusals: Vec<Fault>,
-    /// How many requests of the next connection are swallowed.
+    /// The number of the next connection's requests that the server ignores.
     pub(super) ignored: u32,
-    /// A frame of some connection that was.
+    /// A frame of an earlier connection.
     pub(super) old_frame: Vec<u8>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ticklot_book::Nanos;
 
-/// Events in the order of their time; those of one time in the order in which they were set.
+/// Events in the order of their times. Events of the same time are in the order of insertion.
 #[derive(Debug)]
 pub(super) struct EventQueue<E> {
     events: BTreeMap<(Nanos, u64), E>,

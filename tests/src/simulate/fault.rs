@@ -1,69 +1,83 @@
-//! The kinds of faults, and how often each took effect.
+//! The kinds of faults, and the counts of their effects.
 
 use std::fmt;
 
-/// A kind of fault. What each does is in `docs/reliability.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
-    /// Bytes of one direction are held up for seconds.
+/// Declares the kinds of faults, and the list of all of them.
+macro_rules! faults {
+    ($(#[doc = $text:literal] $name:ident,)*) => {
+        /// A kind of fault. `docs/reliability.md` describes the effects.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fault {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl Fault {
+            /// Every kind.
+            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+        }
+    };
+}
+
+faults! {
+    /// Bytes of one direction are delayed by seconds.
     Delay,
-    /// A frame of one connection overtakes one of another that was sent before.
+    /// A frame of one connection overtakes an earlier one of another connection.
     Reorder,
     /// The connection breaks between frames.
     Cut,
     /// The connection breaks in the middle of a frame.
     CutInFrame,
-    /// Nothing passes any more in either direction, and nobody is told.
+    /// Nothing passes in either direction, and neither end is notified.
     HalfOpen,
-    /// The server tells nothing new and does nothing, but its pings and pongs go on.
+    /// The server sends no data and processes nothing, but answers heartbeats.
     Freeze,
     /// The client does not read for a while.
     SlowReader,
-    /// The server gives up a client that does not read.
+    /// The server disconnects a client that does not read.
     GivenUp,
-    /// A confirmation comes several times.
+    /// A confirmation is sent several times.
     DuplicateAck,
-    /// A confirmation comes late, after what it confirms.
+    /// A confirmation is sent after the data that it confirms.
     LateAck,
-    /// A request of the client's is swallowed.
+    /// The server ignores a request of the client.
     Ignored,
-    /// The server ends a subscription by itself.
+    /// The server ends a subscription without a request.
     RoomDropped,
-    /// A message is refused as one too many.
+    /// The server refuses a message with a rate limit error.
     RateLimited,
     /// The connection is refused.
     NoConnection,
-    /// The upgrade is never answered.
+    /// The server does not respond to the upgrade.
     NoAnswer,
-    /// The upgrade is refused, without a time to come back.
+    /// The upgrade is refused without a `Retry-After`.
     Refused,
-    /// The upgrade is refused, with a `Retry-After`.
+    /// The upgrade is refused with a `Retry-After`.
     RetryAfter,
-    /// A line that is no message stands in a frame, or a message that no book can hold.
+    /// A frame has a line that is not a message, or a message that is invalid for a book.
     Garbage,
-    /// A message is cut short, in a frame that is whole.
+    /// A message is truncated, in a complete frame.
     Truncated,
-    /// A frame is longer than the session reads.
+    /// A frame exceeds the limit of the session.
     Oversize,
-    /// A frame is longer than the transport reads.
+    /// A frame exceeds the limit of the transport.
     TooBig,
-    /// A binary message comes.
+    /// The server sends a binary message.
     Binary,
-    /// A frame of a connection that is gone reaches the session.
+    /// A frame of an earlier connection reaches the session.
     LateFrame,
-    /// A first book over HTTP fails, comes late or is garbage.
+    /// The request of a first book fails, is slow, or returns garbage.
     Fetch,
     /// The server's wall clock is set.
     WallClock,
     /// The client's clock goes back.
     ClockBack,
-    /// The client is suspended, and its clock with it.
+    /// The client and its clock are suspended.
     Suspend,
     /// The server restarts with other books, after a proper close.
     Restart,
-    /// The server crashes, and comes back with other books.
+    /// The server crashes, and restarts with other books.
     Crash,
-    /// The server's machine vanishes without a word, and another comes up with other books.
+    /// The server's machine vanishes without closing connections, and restarts with other books.
     Vanish,
     /// A delta is lost.
     DropDelta,
@@ -71,67 +85,26 @@ pub enum Fault {
     RepeatDelta,
     /// Two consecutive deltas of a symbol are sent in the wrong order.
     SwapDeltas,
-    /// A delta has other levels than its checksum, and the right number.
+    /// A delta has as many levels as before, but other ones than its checksum.
     BadChecksum,
 }
 
 impl Fault {
-    /// Every kind.
-    pub const ALL: [Self; 34] = [
-        Self::Delay,
-        Self::Reorder,
-        Self::Cut,
-        Self::CutInFrame,
-        Self::HalfOpen,
-        Self::Freeze,
-        Self::SlowReader,
-        Self::GivenUp,
-        Self::DuplicateAck,
-        Self::LateAck,
-        Self::Ignored,
-        Self::RoomDropped,
-        Self::RateLimited,
-        Self::NoConnection,
-        Self::NoAnswer,
-        Self::Refused,
-        Self::RetryAfter,
-        Self::Garbage,
-        Self::Truncated,
-        Self::Oversize,
-        Self::TooBig,
-        Self::Binary,
-        Self::LateFrame,
-        Self::Fetch,
-        Self::WallClock,
-        Self::ClockBack,
-        Self::Suspend,
-        Self::Restart,
-        Self::Crash,
-        Self::Vanish,
-        Self::DropDelta,
-        Self::RepeatDelta,
-        Self::SwapDeltas,
-        Self::BadChecksum,
-    ];
-
-    /// Whether it concerns a delta.
+    /// Whether it affects deltas.
     pub(super) fn is_of_delta(self) -> bool {
-        let all = [
-            Self::DropDelta,
-            Self::RepeatDelta,
-            Self::SwapDeltas,
-            Self::BadChecksum,
-        ];
-        all.contains(&self)
+        matches!(
+            self,
+            Self::DropDelta | Self::RepeatDelta | Self::SwapDeltas | Self::BadChecksum
+        )
     }
 
-    /// Whether it only follows from others and from chance.
+    /// Whether it is only a consequence of other faults and of chance.
     pub(super) fn is_consequence(self) -> bool {
         matches!(self, Self::Reorder | Self::GivenUp)
     }
 }
 
-/// How often each kind took effect.
+/// The number of times that each kind took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts([u64; Fault::ALL.len()]);
 
@@ -142,18 +115,18 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// One more.
+    /// Counts a fault.
     pub(super) fn add(&mut self, fault: Fault) {
         self.0[fault as usize] += 1;
     }
 
-    /// How often it took effect.
+    /// The number of times that a kind took effect.
     #[must_use]
     pub fn of(&self, fault: Fault) -> u64 {
         self.0[fault as usize]
     }
 
-    /// Those of another run too.
+    /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Self) {
         for (own, other) in self.0.iter_mut().zip(other.0) {
             *own += other;
@@ -164,8 +137,8 @@ impl Counts {
 impl fmt::Display for Counts {
     /// `Delay 12, Reorder 3, ...`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, fault) in Fault::ALL.into_iter().enumerate() {
-            let separator = if position == 0 { "" } else { ", " };
+        for (index, fault) in Fault::ALL.into_iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{fault:?} {}", self.of(fault))?;
         }
         Ok(())

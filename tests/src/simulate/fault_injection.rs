@@ -1,4 +1,4 @@
-//! Fault injection, and a user who changes the subscriptions.
+//! Injects faults, and changes subscriptions as a user.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::simulation::{SimEvent, Simulation};
 use super::subscription::Subscription;
 
 impl Simulation {
-    /// Injects a random fault if it is applicable now.
+    /// Injects a random fault, if it can take effect now.
     pub(super) fn inject_fault(&mut self) {
         if self.is_over_with_faults() {
             return;
@@ -47,7 +47,7 @@ impl Simulation {
         }
     }
 
-    /// Injects a fault into one connection that both ends hold.
+    /// Injects a fault into a connection that is open at both ends.
     fn inject_on_link(&mut self, fault: Fault) {
         let is_whole = |link: &u32| {
             let link = &self.links[link];
@@ -77,7 +77,7 @@ impl Simulation {
         }
     }
 
-    /// Marks a connection or one of its next messages for a fault.
+    /// Schedules a fault for a connection or one of its next messages.
     fn mark(&mut self, link: u32, fault: Fault) {
         let rng = &mut self.fault_rng;
         let (few, long) = (rng.u32(1..4), rng.u64(SECOND / 2..30 * SECOND));
@@ -97,7 +97,7 @@ impl Simulation {
             Fault::LateAck => it.pending_faults.delay_ack = Some(late),
             Fault::Ignored => {
                 it.pending_faults.ignore += few;
-                // JayX is asked for something only when a connection is new.
+                // The client sends requests to JayX only on a new connection.
                 self.connections[it.index].ignored = few;
             }
             Fault::RateLimited => it.pending_faults.reject += few,
@@ -110,7 +110,7 @@ impl Simulation {
                 self.count(fault);
             }
             Fault::Delay | Fault::HalfOpen => self.count(fault),
-            // These are counted when they meet a message.
+            // The others are counted when they affect a message.
             _ => {}
         }
     }
@@ -141,7 +141,7 @@ impl Simulation {
         }
     }
 
-    /// A server goes down, in one of three ways, and comes up again.
+    /// A server goes down in one of three ways, and is restarted later.
     fn go_down(&mut self, fault: Fault) {
         let host = self.fault_rng.usize(0..self.hosts.len());
         if !self.hosts[host].is_up() {
@@ -153,7 +153,7 @@ impl Simulation {
         let links: Vec<u32> = self.links.keys().copied().collect();
         for link in links {
             if self.links.get(&link).is_some_and(|it| it.host == host) {
-                self.part(link, fault);
+                self.end_link(link, fault);
             }
         }
         let down = self.fault_rng.u64(0..5 * SECOND);
@@ -161,7 +161,7 @@ impl Simulation {
     }
 
     /// Ends a connection whose server goes down.
-    fn part(&mut self, link: u32, fault: Fault) {
+    fn end_link(&mut self, link: u32, fault: Fault) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
@@ -175,7 +175,7 @@ impl Simulation {
         self.remove_if_closed(link);
     }
 
-    /// The next attempts of a connection fail; often it has to make one at once.
+    /// The next attempts of a connection fail. Half of the time, the server also closes the current connection.
     fn refuse(&mut self, fault: Fault) {
         let index = self.fault_rng.usize(0..self.connections.len());
         let times = self.fault_rng.usize(1..4);
@@ -191,7 +191,7 @@ impl Simulation {
         }
     }
 
-    /// A frame of a connection that is gone: the session must not touch a book for it.
+    /// A frame of an earlier connection. The session must ignore it.
     fn late_frame(&mut self) {
         let index = self.fault_rng.usize(0..self.connections.len());
         let frame = self.connections[index].old_frame.clone();
@@ -210,13 +210,13 @@ impl Simulation {
         }
     }
 
-    /// Sends a frame of so many spaces.
+    /// Sends a frame of `length` spaces.
     fn padding(&mut self, link: u32, fault: Fault, length: usize) {
         self.count(fault);
         self.post(link, Packet::Text(vec![b' '; length]), self.now);
     }
 
-    /// The server ends a subscription that nobody asked it to end.
+    /// The server ends a subscription without a request.
     fn drop_room(&mut self, link: u32, host: usize) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -227,15 +227,15 @@ impl Simulation {
         let all = Subscription::all();
         let room = all[self.fault_rng.usize(0..all.len())].room(*currency);
         let text = format!(r#"{{"type":"unsubscribe","room":"{room}"}}"#);
-        let moment = self.hosts[host].moment(self.now);
+        let now = self.hosts[host].timestamps(self.now);
         if let Some(session) = it.session.as_mut().filter(|_| it.frozen.is_none()) {
-            session.text(&text, moment);
+            session.text(&text, now);
             self.count(Fault::RoomDropped);
             self.pump(link);
         }
     }
 
-    /// Applies the pending faults to an outgoing message. None when it is not sent, or not now.
+    /// Applies the pending faults to an outgoing message. `None` if it is dropped or delayed.
     pub(super) fn apply_faults(&mut self, link: u32, text: String) -> Option<String> {
         let it = self.links.get_mut(&link)?;
         let pending_faults = &mut it.pending_faults;
@@ -304,7 +304,7 @@ impl Simulation {
         };
         self.trace.step(
             self.now,
-            format_args!("{index}: the user wants {command:?}"),
+            format_args!("{index}: the user requests {command:?}"),
         );
         match command {
             Command::Subscribe(_) => self.oracle.set_subscribed(index, subscription, true),
@@ -314,7 +314,7 @@ impl Simulation {
         self.with(index, |session, call| session.command(command, call));
     }
 
-    /// Ends every fault that can end: a half-open connection stays dead.
+    /// Ends all faults except half-open connections, which stay dead.
     pub(super) fn end_faults(&mut self) {
         let links: Vec<u32> = self.links.keys().copied().collect();
         for link in links {
@@ -337,7 +337,7 @@ impl Simulation {
         }
         self.bad_fetches = 0;
         if let Some(until) = self.paused {
-            // What the clock does not see is only what has passed.
+            // The clock loses only the part of the pause that has passed.
             let left = until.since(self.now);
             self.suspended = self.suspended.saturating_sub(left);
             self.paused = Some(self.now);
@@ -346,13 +346,13 @@ impl Simulation {
     }
 }
 
-/// A confirmation of a venue: of a room, of the namespace, or of a symbol.
+/// Whether it confirms a room, the namespace, or a symbol.
 fn is_ack(text: &str) -> bool {
     let acks = [r#"{"type":"subscribed""#, "40", r#"{"e":"subscribed""#];
     acks.iter().any(|ack| text.starts_with(ack))
 }
 
-/// The beginning of a text: at least a byte of it, and never all.
+/// A non-empty prefix of a text, never all of it.
 pub(super) fn cut_text(text: &str, rng: &mut fastrand::Rng) -> String {
     let mut end = rng.usize(1..text.len().max(2));
     while !text.is_char_boundary(end) {

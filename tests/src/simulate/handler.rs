@@ -1,4 +1,4 @@
-//! The handler of all sessions.
+//! The handler of all sessions: it calls the oracle.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use ticklot_book::Nanos;
 use super::oracle::Oracle;
 use super::trace::Trace;
 
-/// Checks all books at every event, as a strategy could read them.
+/// Checks all books at every event, since a strategy may read them there.
 #[derive(Debug)]
 pub(super) struct CheckingHandler<'a> {
     pub(super) now: Nanos,
@@ -19,7 +19,7 @@ pub(super) struct CheckingHandler<'a> {
 impl Handler for CheckingHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         self.oracle.event(&event, books, self.now);
-        self.oracle.look(books, self.now);
+        self.oracle.check_books(books, self.now);
         match &event {
             Event::Book(update) => {
                 let (name, state) = (books.name(update.book), books.state(update.book));

@@ -1,4 +1,4 @@
-//! A simulated venue: its exchange, which may go down and come up again with other books.
+//! A simulated venue. Its exchange may go down, and restarts with other books.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,11 +12,11 @@ use super::oracle::Book;
 use super::plan::{BAYSE, DELTA, JAYX, Plan, SYMBOLS};
 use super::subscription;
 
-/// 2026-01-01 in milliseconds.
-const WALL: i64 = 1_767_225_600_000;
+/// 2026-01-01 in Unix milliseconds.
+const START_MS: i64 = 1_767_225_600_000;
 
-/// Lots of 0.01 in lots of 0.000001, which the client counts in.
-const LOTS: i64 = 10_000;
+/// The server's lot of 0.01 in the client's lots of 0.000001.
+const LOT: i64 = 10_000;
 
 #[derive(Debug)]
 enum Exchange {
@@ -29,11 +29,11 @@ enum Exchange {
 #[derive(Debug)]
 pub(super) struct Host {
     which: usize,
-    /// None while it is down.
+    /// `None` while it is down.
     exchange: Option<Exchange>,
-    /// How often it came up.
+    /// The number of its starts.
     starts: u64,
-    /// How far its wall clock is off, in milliseconds.
+    /// The offset of its wall clock in milliseconds.
     pub(super) wall: i64,
 }
 
@@ -58,55 +58,55 @@ impl Host {
         self.exchange = None;
     }
 
-    /// Comes up, with other books than ever before.
+    /// Starts, with other books than before.
     pub(super) fn start(&mut self, plan: &Plan, now: Nanos) {
-        let moment = self.moment(now);
+        let now = self.timestamps(now);
         self.starts += 1;
         let n = self.starts;
-        const GOOD: &str = "a configuration that makes sense";
+        const VALID: &str = "a valid configuration";
         self.exchange = Some(match self.which {
-            JAYX => Exchange::JayX(jayx::Exchange::new(plan.jayx_server(n), moment).expect(GOOD)),
+            JAYX => Exchange::JayX(jayx::Exchange::new(plan.jayx_server(n), now).expect(VALID)),
             DELTA => Exchange::Delta(delta::Exchange::new(plan.delta_server(n))),
-            _ => Exchange::Bayse(bayse::Exchange::new(plan.bayse_server(n), moment).expect(GOOD)),
+            _ => Exchange::Bayse(bayse::Exchange::new(plan.bayse_server(n), now).expect(VALID)),
         });
     }
 
-    /// The moment on the server's clocks.
-    pub(super) fn moment(&self, now: Nanos) -> Timestamps {
+    /// The server's clocks at a time.
+    pub(super) fn timestamps(&self, now: Nanos) -> Timestamps {
         let passed = i64::try_from(now.0 / 1_000_000).unwrap_or(0);
         Timestamps {
             at: now,
-            wall_ms: u64::try_from(WALL + self.wall + passed).unwrap_or(0),
+            wall_ms: u64::try_from(START_MS + self.wall + passed).unwrap_or(0),
         }
     }
 
-    /// Moves the market on.
+    /// Advances the market by a step.
     pub(super) fn step(&mut self, now: Nanos) {
-        let moment = self.moment(now);
+        let now = self.timestamps(now);
         match &mut self.exchange {
-            Some(Exchange::JayX(exchange)) => exchange.step(moment),
-            Some(Exchange::Bayse(exchange)) => exchange.step(moment),
+            Some(Exchange::JayX(exchange)) => exchange.step(now),
+            Some(Exchange::Bayse(exchange)) => exchange.step(now),
             Some(Exchange::Delta(exchange)) => exchange.step(),
             None => {}
         }
     }
 
-    /// Answers an upgrade; none while it is down.
+    /// Responds to an upgrade; `None` while it is down.
     pub(super) fn upgrade(
         &mut self,
         target: &str,
         now: Nanos,
     ) -> Option<Result<Box<dyn Session>, Rejection>> {
-        let moment = self.moment(now);
+        let now = self.timestamps(now);
         let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
         Some(match self.exchange.as_mut()? {
-            Exchange::JayX(exchange) => exchange.upgrade(target, moment),
-            Exchange::Bayse(exchange) => exchange.upgrade(target, from, moment),
-            Exchange::Delta(exchange) => Ok(exchange.upgrade(moment)),
+            Exchange::JayX(exchange) => exchange.upgrade(target, now),
+            Exchange::Bayse(exchange) => exchange.upgrade(target, from, now),
+            Exchange::Delta(exchange) => Ok(exchange.upgrade(now)),
         })
     }
 
-    /// Answers a request for books.
+    /// Responds to a request for books.
     pub(super) fn get(&self, target: &str) -> Option<String> {
         match self.exchange.as_ref()? {
             Exchange::Bayse(exchange) => exchange.get(target).map(|(_, page)| page),
@@ -115,7 +115,7 @@ impl Host {
         }
     }
 
-    /// Every book that the server has, as it is now.
+    /// Calls `each` with every current book of the server.
     pub(super) fn books(&self, mut each: impl FnMut(Book, [Vec<Level>; 2])) {
         match &self.exchange {
             Some(Exchange::JayX(exchange)) => {
@@ -145,7 +145,7 @@ impl Host {
         }
     }
 
-    /// The numbers of the books that have any.
+    /// Calls `each` with the update id of each book that has one.
     pub(super) fn numbers(&self, mut each: impl FnMut(&'static str, u64)) {
         if let Some(Exchange::Delta(exchange)) = &self.exchange {
             exchange.books(|symbol, number, _| each(symbol, number));
@@ -153,10 +153,10 @@ impl Host {
     }
 }
 
-/// The sides as a client of Bayse Markets knows them: no counts, and smaller lots.
+/// The sides in the client's form for Bayse Markets: without counts and with smaller lots.
 fn in_millionths(view: View) -> [Vec<Level>; 2] {
     [view.bids, view.asks].map(|side| {
-        let level = |level: Level| Level::new(level.ticks, Lots(level.lots.0 * LOTS));
+        let level = |level: Level| Level::new(level.ticks, Lots(level.lots.0 * LOT));
         side.into_iter().map(level).collect()
     })
 }

@@ -10,17 +10,17 @@ use ticklot_sim::{Outgoing, Session};
 
 use super::fault::Fault;
 
-/// How many bytes may be under way to a client, or wait in the buffers of the two machines.
+/// The limit of unread bytes in flight to a client and in the buffers of both machines.
 pub(super) const BUFFER: usize = 64 * 1024;
 
 /// An event that reaches the client.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    /// The answer to the upgrade of this attempt: the connection is open.
+    /// The upgrade of this attempt succeeded: the connection is open.
     Opened { attempt: u32, link: u32 },
     /// The attempt has failed.
     Failed { attempt: u32, why: Failure },
-    /// A whole frame, made by the server at `born`.
+    /// A whole frame, created by the server at `born`.
     Packet {
         link: u32,
         packet: Packet,
@@ -28,7 +28,7 @@ pub(super) enum Arrival {
     },
     /// The connection is broken.
     Broken { link: u32, why: &'static str },
-    /// The answer to a request beside the connection.
+    /// The response to an HTTP request.
     Fetched {
         link: u32,
         id: RequestId,
@@ -40,7 +40,7 @@ pub(super) enum Arrival {
 /// Why an attempt fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Refused, with the seconds to wait.
+    /// Refused, with a `Retry-After` in seconds.
     Busy(u64),
     /// Refused, or no connection.
     Other(&'static str),
@@ -73,32 +73,32 @@ pub(super) enum Upstream {
     Gone,
 }
 
-/// A connection, seen from outside.
+/// A connection between a client and a server.
 #[derive(Default)]
 pub(super) struct Link {
     pub(super) index: usize,
     pub(super) host: usize,
-    /// The server's end; none once that is gone.
+    /// The server's end; `None` once it is closed.
     pub(super) session: Option<Box<dyn Session>>,
     /// Whether the client still has its end.
     pub(super) is_held: bool,
     /// When the server upgraded it.
     pub(super) upgraded: Nanos,
-    /// Half open: nothing passes any more, and neither end notices.
+    /// Half open: nothing passes, and neither end notices.
     pub(super) is_dead: bool,
-    /// Broken: what is under way is lost.
+    /// Broken: messages in flight are lost.
     pub(super) is_cut: bool,
-    /// When the last message in flight arrives, at the client and at the server: messages keep their order.
+    /// The arrival of the last message in flight, at the client and at the server. Messages stay in order.
     pub(super) last: [Nanos; 2],
     /// Bytes that the client has not read yet.
     pub(super) unread: usize,
     /// Messages that the server could not write yet.
     pub(super) pending: VecDeque<(Outgoing, Nanos)>,
-    /// Since when it has not.
+    /// The time since which the server cannot write.
     pub(super) blocked: Option<Nanos>,
     /// Messages of the client that the server has not read.
     pub(super) inbox: VecDeque<Upstream>,
-    /// When the server's timer is set.
+    /// The server's timer.
     pub(super) armed: Option<Nanos>,
     /// The server is frozen until then.
     pub(super) frozen: Option<Nanos>,
@@ -112,17 +112,17 @@ pub(super) struct Link {
 pub(super) struct PendingFaults {
     pub(super) cut_next: bool,
     pub(super) truncate_next: bool,
-    /// How often the next confirmation is repeated.
+    /// The number of repetitions of the next confirmation.
     pub(super) repeat_ack: u32,
-    /// How late the next confirmation comes.
+    /// The delay of the next confirmation.
     pub(super) delay_ack: Option<u64>,
-    /// How many requests are swallowed.
+    /// The number of requests to ignore.
     pub(super) ignore: u32,
-    /// How many requests are refused as too many.
+    /// The number of requests to refuse with a rate limit error.
     pub(super) reject: u32,
     /// The fault of the next delta of a symbol.
     pub(super) delta: Option<(Fault, &'static str)>,
-    /// A delta that waits until the next one of its symbol is sent.
+    /// A delta that is held until the next one of its symbol was sent.
     pub(super) held: Option<String>,
 }
 
@@ -132,16 +132,16 @@ impl Link {
         self.session.is_none() && !self.is_held
     }
 
-    /// Whether the server has no time for the client.
+    /// Whether the server does not serve the client now.
     pub(super) fn is_busy(&self) -> bool {
         self.blocked.is_some() || self.frozen.is_some()
     }
 
-    /// When something that leaves now and takes so long arrives: `way` is 0 to the client.
-    pub(super) fn arrival(&mut self, way: usize, now: Nanos, takes: u64) -> Nanos {
+    /// The arrival of a message that is sent now. `direction` is 0 to the client and 1 to the server.
+    pub(super) fn arrival(&mut self, direction: usize, now: Nanos, latency: u64) -> Nanos {
         let extra = if now < self.slow.1 { self.slow.0 } else { 0 };
-        let at = now.after(Duration::from_nanos(takes.saturating_add(extra)));
-        self.last[way] = self.last[way].max(at);
-        self.last[way]
+        let at = now.after(Duration::from_nanos(latency.saturating_add(extra)));
+        self.last[direction] = self.last[direction].max(at);
+        self.last[direction]
     }
 }

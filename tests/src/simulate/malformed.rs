@@ -1,4 +1,4 @@
-//! Malformed frames, and books that are invalid.
+//! Malformed frames and invalid books.
 
 use super::plan::{BAYSE, DELTA};
 
@@ -16,7 +16,7 @@ const EITHER: [&str; 10] = [
     r#"{"type":"no_such_kind","timestamp":1}"#,
 ];
 
-/// Invalid books: off the grid, a price twice, a negative quantity, a number that is too large, no number.
+/// Invalid books: off the grid, a repeated price, a negative quantity, a number that is too large, not a number, no quantity.
 const BAYSE_BOOKS: [&str; 6] = [
     r#"[{"price":0.605,"quantity":5}]"#,
     r#"[{"price":0.60,"quantity":5},{"price":0.60,"quantity":6}]"#,
@@ -44,7 +44,7 @@ const JAYX_BOOKS: [&str; 4] = [
 
 const JAYX_PACKETS: [&str; 6] = ["42", "42[]", "9", "40/admin,", "43", "42[\"news\",{}]"];
 
-/// Messages of the delta venue that cannot be read, that no book can hold, or that are of no book.
+/// Messages of the delta venue that are unreadable, invalid for a book, or for an unknown book.
 const DELTAS: [&str; 8] = [
     r#"{"e":"depthUpdate","s":"SOLUSD","U":7,"u":7,"c":1,"b":[["1","-5"]],"a":[]}"#,
     r#"{"e":"depthUpdate","s":"XRPUSD","U":7,"u":7,"c":1,"b":[["1"]],"a":[]}"#,
@@ -56,7 +56,7 @@ const DELTAS: [&str; 8] = [
     r#"{"e":"subscribed","s":"XRPUSD""#,
 ];
 
-/// A frame, and how often it comes.
+/// A frame, and the number of times to send it.
 pub(super) fn frame(host: usize, rng: &mut fastrand::Rng) -> (Vec<u8>, u32) {
     let mut one = |of: &[&str]| of[rng.usize(0..of.len())].to_owned();
     let (either, answer, packet) = (one(&EITHER), one(&BAYSE_ANSWERS), one(&JAYX_PACKETS));
@@ -71,7 +71,7 @@ pub(super) fn frame(host: usize, rng: &mut fastrand::Rng) -> (Vec<u8>, u32) {
         1 => (b"[".repeat(5_000), 1),
         2..5 => (either.into_bytes(), 1),
         5..8 => (book.into_bytes(), 1),
-        // A storm of confirmations of a room that nobody asked for.
+        // Many confirmations of an unrequested room.
         8 if host == BAYSE => (stray(rng).into_bytes(), rng.u32(1..100)),
         _ if host == DELTA => (delta.into_bytes(), 1),
         _ if host == BAYSE => (answer.into_bytes(), rng.u32(1..3)),
@@ -112,54 +112,42 @@ mod tests {
     use super::super::plan::{Plan, SYMBOLS};
     use super::super::subscription::Subscription;
     use super::*;
+    use crate::handler::ignore;
 
-    /// The changes and the bad lines that a frame led to.
-    #[derive(Debug, Default, PartialEq, Eq)]
-    struct Came {
+    /// The changes and the bad lines that a frame caused.
+    #[derive(Debug, Default)]
+    struct Effect {
         changes: usize,
         bad_lines: usize,
     }
 
-    /// The counts of each frame, one after another on a connection.
-    fn came<V: Venue>(venue: V, frames: &[String]) -> Vec<Came> {
+    /// The effect of each frame on one connection.
+    fn effects<V: Venue>(venue: V, frames: &[String]) -> Vec<Effect> {
         let mut books = Books::new();
         let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
-        let mut silent = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
-        let _ = session.opened(Nanos(1), &mut books, &mut silent);
+        let _ = session.opened(Nanos(1), &mut books, &mut ignore);
         let one = |frame: &String| {
-            let mut came = Came::default();
+            let mut effect = Effect::default();
             let mut handler = |event: Event<'_>, _: &Books| {
                 match event {
-                    Event::Book(update) => came.changes += update.changes.len(),
-                    Event::BadLine { .. } => came.bad_lines += 1,
+                    Event::Book(update) => effect.changes += update.changes.len(),
+                    Event::BadLine { .. } => effect.bad_lines += 1,
                     _ => {}
                 }
                 ControlFlow::Continue(())
             };
             let _ = session.frame(frame.as_bytes(), Nanos(2), &mut books, &mut handler);
-            came
+            effect
         };
         frames.iter().map(one).collect()
     }
 
-    /// The first frame makes a book, so the others are refused because of their odd levels.
-    fn only_the_first_counts<V: Venue>(venue: V, frames: &[String]) {
-        let all = came(venue, frames);
-        assert_eq!(
-            all[0],
-            Came {
-                changes: 1,
-                bad_lines: 0
-            },
-            "{}",
-            frames[0]
-        );
-        let refused = Came {
-            changes: 0,
-            bad_lines: 1,
-        };
-        for (frame, came) in frames.iter().zip(&all).skip(1) {
-            assert_eq!(*came, refused, "{frame}");
+    /// The first frame is a valid book, so the other ones are refused because of their levels.
+    fn check_only_first_is_valid<V: Venue>(venue: V, frames: &[String]) {
+        for (index, (frame, effect)) in frames.iter().zip(effects(venue, frames)).enumerate() {
+            let is_valid = usize::from(index == 0);
+            let counts = (effect.changes, effect.bad_lines);
+            assert_eq!(counts, (is_valid, 1 - is_valid), "{frame}");
         }
     }
 
@@ -168,7 +156,7 @@ mod tests {
         let venue = Plan::new(0).bayse(Currency::Usd, &[Subscription::all()[0]]);
         let good = bayse_book(r#"[{"price":0.60,"quantity":5}]"#);
         let odd = BAYSE_BOOKS.map(bayse_book);
-        only_the_first_counts(venue, &[&[good][..], &odd].concat());
+        check_only_first_is_valid(venue, &[&[good][..], &odd].concat());
     }
 
     #[test]
@@ -176,10 +164,10 @@ mod tests {
         let venue = Plan::new(0).jayx(SYMBOLS[0], Envelope::Plain);
         let good = jayx_book(r#"[{"ticks":1,"lots":5,"count":1}]"#, false);
         let odd = JAYX_BOOKS.map(|book| jayx_book(book, false));
-        only_the_first_counts(venue, &[&[good][..], &odd].concat());
+        check_only_first_is_valid(venue, &[&[good][..], &odd].concat());
     }
 
-    /// Those of the delta venue may also be gaps, or of a symbol that it does not have.
+    /// Those of the delta venue may also cause gaps, or have an unknown symbol.
     #[test]
     fn nothing_else_changes_a_book() {
         let plan = Plan::new(0);
@@ -192,15 +180,15 @@ mod tests {
             r#"{{"e":"snapshot","s":"SOLUSD","lastUpdateId":6,"c":{crc},"bids":[["1","5"]],"asks":[]}}"#
         );
         for line in lines(&DELTAS) {
-            let all = came(plan.delta(), &[good.clone(), line]);
+            let all = effects(plan.delta(), &[good.clone(), line]);
             assert_eq!([all[0].changes, all[1].changes], [1, 0], "{all:?}");
         }
         let bayse = plan.bayse(Currency::Usd, &[Subscription::all()[0]]);
-        let bayse = came(bayse, &lines(&BAYSE_ANSWERS));
+        let bayse = effects(bayse, &lines(&BAYSE_ANSWERS));
         let jayx = plan.jayx(SYMBOLS[0], Envelope::Plain);
-        let jayx = came(jayx, &lines(&JAYX_PACKETS));
-        for came in bayse.iter().chain(&jayx) {
-            assert_eq!(came.changes, 0);
+        let jayx = effects(jayx, &lines(&JAYX_PACKETS));
+        for effect in bayse.iter().chain(&jayx) {
+            assert_eq!(effect.changes, 0);
         }
     }
 }

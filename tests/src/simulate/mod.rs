@@ -1,14 +1,14 @@
-//! Three venues and the client's sessions in one process, in virtual time, over a simulated network
-//! with faults: one seed decides everything.
+//! Three venues and the client's sessions in one process and in virtual time, over a simulated network with faults. The seed
+//! determines the whole run.
 //!
 //! ```text
 //! oracle: the servers' books over time, the traffic, the user's subscriptions
-//!    ▲ records                 ▲ counts                    ▲ looks after every step
+//!    ▲ records                 ▲ counts                    ▲ checks after every step
 //!  host: ticklot_sim::Exchange ── link: delays, cuts ... ── client: ticklot::Session
 //! ```
 //!
-//! There is no clock, no thread and no socket in it, and no order that a hash decides: the same seed
-//! has the same trace, byte for byte. See `docs/reliability.md` for the faults and the invariants.
+//! It uses no clock, no thread, no socket and no hash order, so the same seed always has the same trace.
+//! `docs/reliability.md` describes the faults and the invariants.
 
 mod client;
 mod connection;
@@ -42,7 +42,7 @@ pub use self::seeded_bug::SeededBug;
 /// How to run a seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Whether its trace is kept.
+    /// Whether to record a trace.
     pub trace: bool,
     /// A bug in the client under test.
     pub bug: Option<SeededBug>,
@@ -53,19 +53,19 @@ pub struct Options {
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
-    /// How many steps were made.
+    /// The number of steps.
     pub steps: u64,
-    /// How much virtual time passed.
+    /// The virtual time at the end.
     pub time: Nanos,
     /// The injected faults.
     pub faults: Counts,
-    /// How many gaps of the delta venue were repaired on their connection.
+    /// The number of the delta venue's gaps that were repaired on their connection.
     pub repairs: u64,
-    /// How long after the last fault every book was live again.
+    /// The time from the last fault until every book was live again.
     pub recovery: Option<Duration>,
-    /// How long that might have taken.
+    /// The limit of that time.
     pub bound: Duration,
-    /// The violated invariant, if there is one.
+    /// The violated invariant, if any.
     pub violation: Option<Violation>,
     /// A line for each event; empty unless [`Options::trace`] is set.
     pub trace: String,
@@ -74,7 +74,7 @@ pub struct Outcome {
 /// Runs a seed.
 ///
 /// # Panics
-/// The simulation itself is wrong.
+/// The simulation has a bug.
 #[must_use]
 pub fn run(seed: u64, options: &Options) -> Outcome {
     simulation::run(seed, options)

@@ -1,4 +1,4 @@
-//! The circumstances that a seed decides at the start.
+//! The parameters that a seed determines at the start.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::delta_venue::{DeltaVenue, Snapshots, Storage};
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const SECOND: u64 = 1_000 * MS;
 
-/// The longest frame that the session reads, and the transport: longer than any batch of the server.
+/// The frame limits of the session and of the transport. Both are longer than any batch of the server.
 pub(super) const MAX_FRAME: usize = 64 * 1024;
 pub(super) const MAX_MESSAGE: usize = 96 * 1024;
 
@@ -44,7 +44,7 @@ pub(super) enum ConnectionPlan {
 }
 
 impl ConnectionPlan {
-    /// Which server it is at.
+    /// The index of its server.
     pub(super) fn host(&self) -> usize {
         match self {
             Self::JayX { .. } => JAYX,
@@ -54,31 +54,31 @@ impl ConnectionPlan {
     }
 }
 
-/// The circumstances of one seed.
+/// The parameters of one seed.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    /// Which kinds of faults there are: about half of them.
+    /// The kinds of faults: about half of all.
     pub(super) faults: Vec<Fault>,
-    /// How often there is one, on average.
+    /// The mean interval of faults.
     pub(super) fault_every: u64,
-    /// When there is the last.
+    /// The time of the last fault.
     pub(super) faults_end: Nanos,
-    /// How long a frame is under way, at least and at most.
+    /// The minimum and the maximum latency of a frame.
     pub(super) latency: (u64, u64),
-    /// How often each server's market moves.
+    /// The interval of each server's market steps.
     pub(super) step_every: [u64; 3],
-    /// How often the user changes what is desired, on average; none for never.
+    /// The mean interval of the user's changes; `None` for no changes.
     pub(super) user_every: Option<u64>,
     pub(super) stale_after: Duration,
     pub(super) ack_timeout: Duration,
     pub(super) ping_every: Option<Duration>,
-    /// Whether first books are fetched over HTTP.
+    /// Whether to request the first books over HTTP.
     pub(super) fetches: bool,
     pub(super) connections: Vec<ConnectionPlan>,
     /// Whether snapshots of the delta venue are served over HTTP.
     delta_by_http: bool,
-    /// Which of its markets rarely move.
+    /// Which of its markets move rarely.
     quiet: [bool; 2],
     base: Duration,
     cap: Duration,
@@ -177,7 +177,7 @@ impl Plan {
         self.faults.iter().all(|fault| fault.is_of_delta())
     }
 
-    /// The delta server that comes up as the `n`th. The numbers of two servers are apart.
+    /// The configuration of the delta server's `n`th start. Update ids of two starts do not overlap.
     pub(super) fn delta_server(&self, n: u64) -> server::Config {
         server::Config {
             seed: self.seed.wrapping_mul(41).wrapping_add(n) << 1,
@@ -188,7 +188,7 @@ impl Plan {
         }
     }
 
-    /// The JayX server that comes up as the `n`th.
+    /// The configuration of the JayX server's `n`th start.
     pub(super) fn jayx_server(&self, n: u64) -> jayx::Config {
         let market = MarketConfig {
             depth: 8,
@@ -212,7 +212,7 @@ impl Plan {
         }
     }
 
-    /// The Bayse Markets server that comes up as the `n`th.
+    /// The configuration of the Bayse Markets server's `n`th start.
     pub(super) fn bayse_server(&self, n: u64) -> bayse::Config {
         bayse::Config {
             seed: self.seed.wrapping_mul(37).wrapping_add(n),
@@ -231,10 +231,9 @@ impl Plan {
         }
     }
 
-    /// Within what time all books are live again after the last fault, whatever it was: the silence
-    /// after which a dead connection is noticed, an attempt that times out, the longest wait before
-    /// the next, the handshake, the acknowledgement timeout of a room that was requested many times, and the
-    /// calm after a complaint about too many messages.
+    /// The time limit for the recovery of all books after the last fault. It is the sum of the silence that reveals a dead
+    /// connection, an attempt that times out, the longest reconnect wait, the handshake, and the longest retry interval of a
+    /// room or the pause after a rate limit error.
     pub(super) fn recovery(&self, clocks: Duration) -> Duration {
         let wait = self.cap + Duration::from_secs(MAX_RETRY_AFTER);
         let heartbeat = self.heartbeat.0 + self.heartbeat.1;
@@ -246,10 +245,10 @@ impl Plan {
     }
 }
 
-/// The longest `Retry-After` that a server gives here, in seconds.
+/// The longest `Retry-After` of the servers, in seconds.
 pub(super) const MAX_RETRY_AFTER: u64 = 12;
 
-/// About half of the kinds; of every eighth seed only those of deltas, all of them.
+/// About half of the kinds. Every eighth seed has all delta faults and no others.
 fn faults(rng: &mut fastrand::Rng) -> Vec<Fault> {
     let is_of_deltas_only = rng.u32(0..8) == 0;
     let all = Fault::ALL
@@ -279,16 +278,14 @@ fn connections(rng: &mut fastrand::Rng) -> Vec<ConnectionPlan> {
 }
 
 fn jayx(rng: &mut fastrand::Rng, symbol: &'static str) -> ConnectionPlan {
-    let plain = rng.u32(0..3) == 0;
-    let envelope = if plain {
-        Envelope::Plain
-    } else {
-        Envelope::SocketIo
+    let envelope = match rng.u32(0..3) {
+        0 => Envelope::Plain,
+        _ => Envelope::SocketIo,
     };
     ConnectionPlan::JayX { symbol, envelope }
 }
 
-/// A market's books in any case, and few or many other rooms.
+/// The books of one market, and few or many other rooms.
 fn bayse(rng: &mut fastrand::Rng, currency: Currency) -> ConnectionPlan {
     let mut all = Subscription::all();
     let first = all.remove(0);

@@ -1,4 +1,4 @@
-//! Many seeds, on as many threads as there are cores: each seed is on one of them.
+//! Runs many seeds on several threads. Each seed runs on one thread.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::{Options, Outcome, run};
 /// The outcome of many seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// How many seeds were run.
+    /// The number of seeds.
     pub seeds: u64,
-    /// Steps of all of them.
+    /// The steps of all of them.
     pub steps: u64,
-    /// Virtual time of all of them, in whole seconds.
+    /// The virtual time of all of them, in whole seconds.
     pub seconds: u64,
     /// The injected faults of all of them.
     pub faults: Counts,
-    /// How many gaps of the delta venue were repaired on their connection.
+    /// The number of the delta venue's gaps that were repaired on their connection.
     pub repairs: u64,
     /// The longest time from the last fault to the recovery, and its seed.
     pub slowest: (Duration, u64),
-    /// The seeds with a violation, in order; their traces are empty.
+    /// The seeds with a violation, in order. Their traces are empty.
     pub violations: Vec<Outcome>,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for Summary {
 /// Runs seeds on `threads` threads. The summary does not depend on their number.
 ///
 /// # Panics
-/// The simulation itself is wrong.
+/// The simulation has a bug.
 #[must_use]
 pub fn range(seeds: Range<u64>, options: &Options, threads: usize) -> Summary {
     let next = AtomicU64::new(seeds.start);

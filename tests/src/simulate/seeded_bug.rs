@@ -1,5 +1,5 @@
-//! Seeded bugs: the simulation has to find each of them. A bug wraps the session under test or its handler, so
-//! that the library itself has none.
+//! Seeded bugs, which the simulation has to find. A bug wraps the session under test or its handler, so the library itself
+//! contains none.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use ticklot_book::Nanos;
 use super::handler::CheckingHandler;
 use super::oracle::requested_rooms;
 
-/// How many changes of state pass between two events with a bug.
+/// The number of state changes from one event with a bug to the next.
 const EVERY: u64 = 20;
 
 /// A bug in the client under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeededBug {
-    /// JayX's snapshots are merged into the book: levels that a snapshot does not have stay.
+    /// JayX's snapshots are merged into the book: levels that a snapshot lacks are not removed.
     MergedSnapshot,
     /// A subscription at Bayse Markets counts as confirmed once it is sent.
     AckNotRequired,
     /// Messages to Bayse Markets are limited by a token bucket of the venue's rate, not by a sliding window.
     TokenBucket,
-    /// Every 20th change of state is not reported.
+    /// Every 20th state change is not reported.
     DroppedEvent,
-    /// Every 20th change of state is reported in the next call to a session.
+    /// Every 20th state change is reported in the next call to a session.
     DelayedEvent,
-    /// Every 20th change of state is reported twice.
+    /// Every 20th state change is reported twice.
     RepeatedEvent,
 }
 
@@ -41,13 +41,13 @@ pub(super) enum SessionBug {
     None,
     /// The bids and asks of the last order book.
     MergedSnapshot([Vec<Value>; 2]),
-    /// Rooms that were asked for, and are confirmed to the session with the next frame.
+    /// Requested rooms, which the session sees confirmed with the next frame.
     AckNotRequired(Currency, Vec<String>),
     TokenBucket(TokenBucket),
 }
 
 impl SessionBug {
-    /// The bug of a session at JayX (`currency` is none) or at Bayse Markets.
+    /// The bug of a session with JayX (without a currency) or with Bayse Markets.
     pub(super) fn new(bug: Option<SeededBug>, currency: Option<Currency>) -> Self {
         match (bug, currency) {
             (Some(SeededBug::MergedSnapshot), None) => Self::MergedSnapshot(Default::default()),
@@ -71,7 +71,7 @@ impl SessionBug {
         }
     }
 
-    /// When a session that may have a message is asked for it again, if that is not now.
+    /// The time before which the session may not send.
     pub(super) fn blocked(&self) -> Option<Nanos> {
         match self {
             Self::TokenBucket(bucket) => bucket.blocked,
@@ -79,7 +79,7 @@ impl SessionBug {
         }
     }
 
-    /// The time that the session is told when it is asked for a message. None if it is not asked.
+    /// The time that the session receives for sending; `None` if it may not send now.
     pub(super) fn send_time(&mut self, now: Nanos) -> Option<Nanos> {
         match self {
             Self::TokenBucket(bucket) => bucket.send_time(now),
@@ -87,14 +87,14 @@ impl SessionBug {
         }
     }
 
-    /// The session, which was told the time `told`, sends a message.
-    pub(super) fn sent(&mut self, message: &[u8], now: Nanos, told: Nanos) {
+    /// Records a message that the session sent with the time `shown`.
+    pub(super) fn sent(&mut self, message: &[u8], now: Nanos, shown: Nanos) {
         match self {
             Self::AckNotRequired(currency, rooms) => {
                 let message = serde_json::from_slice(message).unwrap_or_default();
                 rooms.extend(requested_rooms(&message, *currency));
             }
-            Self::TokenBucket(bucket) => bucket.take(now, told),
+            Self::TokenBucket(bucket) => bucket.take(now, shown),
             _ => {}
         }
     }
@@ -104,7 +104,7 @@ fn ack(room: &str) -> String {
     format!(r#"{{"type":"subscribed","room":"{room}","timestamp":1}}"#) + "\n"
 }
 
-/// An order book of JayX with the levels of the last one whose prices it lacks.
+/// Adds to an order book of JayX the levels of the last one whose prices it lacks.
 fn merge(last: &mut [Vec<Value>; 2], frame: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(frame).ok()?;
     let (start, end) = (text.find('{')?, text.rfind('}')? + 1);
@@ -121,23 +121,22 @@ fn merge(last: &mut [Vec<Value>; 2], frame: &[u8]) -> Option<Vec<u8>> {
     Some(format!("{}{payload}{}", &text[..start], &text[end..]).into_bytes())
 }
 
-/// The limits of Bayse Markets' client, all slots but that of a ping: so many tokens, and the time in which one
-/// is added.
+/// The limits of Bayse Markets' client without the slot for pings: the number of tokens, and the time to refill one.
 const TOKENS: u64 = 9;
 const REFILL: Duration = Duration::from_millis(110);
 
-/// The time between two messages at which the session's sliding window never delays one.
+/// An interval of messages at which the session's sliding window delays none.
 const SPACING: Duration = Duration::from_millis(125);
 
-/// A token bucket in place of the session's sliding window, which it circumvents: the session is told
-/// times that are far enough apart.
+/// A token bucket instead of the session's sliding window. It circumvents the window by giving the session times that are
+/// far enough apart.
 #[derive(Debug, Default)]
 pub(super) struct TokenBucket {
-    /// When the bucket is full again.
+    /// The time at which the bucket is full again.
     full: Nanos,
-    /// The time that the session was told with its last message.
-    told: Nanos,
-    /// When there is a token again for a session that may have a message.
+    /// The time that the session received with its last message.
+    shown: Nanos,
+    /// The time of the next token, while there is none.
     blocked: Option<Nanos>,
 }
 
@@ -148,12 +147,12 @@ impl TokenBucket {
         self.blocked = (token > now).then_some(token);
         self.blocked
             .is_none()
-            .then(|| self.told.after(SPACING).max(now))
+            .then(|| self.shown.after(SPACING).max(now))
     }
 
-    fn take(&mut self, now: Nanos, told: Nanos) {
+    fn take(&mut self, now: Nanos, shown: Nanos) {
         self.full = self.full.max(now).after(REFILL);
-        self.told = told;
+        self.shown = shown;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The servers' side: the driver of the server's sessions, in virtual time.
+//! The servers' side: drives the server's sessions in virtual time.
 
 use ticklot::venue::RequestId;
 use ticklot_book::Nanos;
@@ -9,13 +9,13 @@ use super::link::{Arrival, BUFFER, Failure, Link, Packet, PendingFaults, Upstrea
 use super::plan::{BAYSE, SECOND};
 use super::simulation::{SimEvent, Simulation};
 
-/// How long a server tries to write.
-const WRITE: u64 = 10 * SECOND;
+/// The write timeout of a server.
+const WRITE_TIMEOUT: u64 = 10 * SECOND;
 
 const TOO_MANY: &str = r#"{"type":"error","data":{"message":"rate limit exceeded: too many messages"},"timestamp":1767225600000}"#;
 
 impl Simulation {
-    /// A request to upgrade reaches the server.
+    /// An upgrade request reaches the server.
     pub(super) fn upgrade(&mut self, index: usize, attempt: u32) {
         let host = self.plan.connections[index].host();
         let answer = match self.connections[index].refusals.pop() {
@@ -26,16 +26,16 @@ impl Simulation {
             }
             None => self.accept(index, host),
         };
-        let takes = self.latency();
+        let latency = self.latency();
         match answer {
             Ok(link) => {
                 let arrival = Arrival::Opened { attempt, link };
-                self.send_down(link, arrival, takes);
+                self.send_down(link, arrival, latency);
                 self.pump(link);
             }
             Err(why) => {
                 let arrival = Arrival::Failed { attempt, why };
-                self.after(takes, SimEvent::Client { index, arrival });
+                self.after(latency, SimEvent::Client { index, arrival });
             }
         }
     }
@@ -44,7 +44,7 @@ impl Simulation {
         let url = self.connections[index].session.url().to_owned();
         let target = url.trim_start_matches("ws://sim");
         let session = match self.hosts[host].upgrade(target, self.now) {
-            None => return Err(Failure::Other("nobody listens")),
+            None => return Err(Failure::Other("connection refused")),
             Some(Err(refused)) => {
                 let wait = refused
                     .retry_after
@@ -71,19 +71,19 @@ impl Simulation {
         Ok(self.next_link)
     }
 
-    /// The answer to a request for first books.
+    /// The server responds to a request for first books.
     pub(super) fn answer_fetch(&mut self, link: u32, id: RequestId, target: &str) {
         let Some((index, host)) = self.links.get(&link).map(|link| (link.index, link.host)) else {
             return;
         };
         let mut body = self.hosts[host].get(target);
-        let mut takes = self.latency();
+        let mut latency = self.latency();
         if self.bad_fetches > 0 {
             self.bad_fetches -= 1;
             self.count(Fault::Fetch);
             match self.fault_rng.u32(0..4) {
                 0 => body = None,
-                1 => takes += self.fault_rng.u64(0..4 * SECOND),
+                1 => latency += self.fault_rng.u64(0..4 * SECOND),
                 2 => body = Some("<html>502 Bad Gateway</html>".to_owned()),
                 _ => {
                     body = body
@@ -98,44 +98,44 @@ impl Simulation {
             body,
             born,
         };
-        self.after(takes, SimEvent::Client { index, arrival });
+        self.after(latency, SimEvent::Client { index, arrival });
     }
 
     /// A message reaches the server's machine.
-    pub(super) fn reach_server(&mut self, link: u32, what: Upstream) {
+    pub(super) fn reach_server(&mut self, link: u32, message: Upstream) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
         if it.is_dead || it.is_cut {
             return;
         }
-        if matches!(what, Upstream::Gone) {
+        if matches!(message, Upstream::Gone) {
             it.session = None;
             return self.remove_if_closed(link);
         }
-        // A frozen server still answers pings: it is what is behind them that stands still.
-        let is_heartbeat = match &what {
+        // A frozen server still answers pings. Only the application behind them is frozen.
+        let is_heartbeat = match &message {
             Upstream::Text(text) => text == "3",
             _ => true,
         };
         if it.blocked.is_some() || (it.frozen.is_some() && !is_heartbeat) {
-            it.inbox.push_back(what);
+            it.inbox.push_back(message);
             return;
         }
-        self.serve(link, what);
+        self.serve(link, message);
         self.pump(link);
     }
 
     /// The server reads a message of a client.
-    fn serve(&mut self, link: u32, what: Upstream) {
+    fn serve(&mut self, link: u32, message: Upstream) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
-        let moment = self.hosts[it.host].moment(self.now);
+        let now = self.hosts[it.host].timestamps(self.now);
         let Some(session) = &mut it.session else {
             return;
         };
-        let fault = match &what {
+        let fault = match &message {
             Upstream::Text(text) if is_request(text) && it.pending_faults.ignore > 0 => {
                 Some(Fault::Ignored)
             }
@@ -144,23 +144,22 @@ impl Simulation {
             }
             _ => None,
         };
-        match (fault, what) {
+        match (fault, message) {
             (Some(Fault::Ignored), _) => it.pending_faults.ignore -= 1,
             (Some(_), _) => {
                 it.pending_faults.reject -= 1;
                 it.pending
                     .push_back((Outgoing::Text(TOO_MANY.to_owned()), self.now));
             }
-            (None, Upstream::Text(text)) => session.text(&text, moment),
-            (None, _) => session.pong(moment),
+            (None, Upstream::Text(text)) => session.text(&text, now),
+            (None, _) => session.pong(now),
         }
         if let Some(fault) = fault {
             self.count(fault);
         }
     }
 
-    /// Writes the session's messages as far as there is room, and reads the client's messages when all
-    /// are written.
+    /// Writes the session's messages as far as the buffers have room. Once all are written, reads the client's messages.
     pub(super) fn pump(&mut self, link: u32) {
         loop {
             self.write(link);
@@ -171,7 +170,7 @@ impl Simulation {
                 if it.blocked.is_none() {
                     let since = self.now;
                     it.blocked = Some(since);
-                    self.after(WRITE, SimEvent::WriteTimeout { link, since });
+                    self.after(WRITE_TIMEOUT, SimEvent::WriteTimeout { link, since });
                 }
                 return;
             }
@@ -182,8 +181,8 @@ impl Simulation {
                 it.inbox.pop_front()
             };
             match next {
-                Some(what) => self.serve(link, what),
-                None if was_blocked && it.frozen.is_none() => self.news(link),
+                Some(message) => self.serve(link, message),
+                None if was_blocked && it.frozen.is_none() => self.publish(link),
                 None => return self.arm_server(link),
             }
         }
@@ -207,7 +206,7 @@ impl Simulation {
         }
     }
 
-    /// Sends an outgoing message, with the faults that are pending for it.
+    /// Sends an outgoing message with its pending faults.
     fn transmit(&mut self, link: u32, out: Outgoing, born: Nanos) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
@@ -229,28 +228,28 @@ impl Simulation {
 
     /// Sends a frame to the client.
     pub(super) fn post(&mut self, link: u32, packet: Packet, born: Nanos) {
-        let takes = self.latency();
+        let latency = self.latency();
         if let Some(it) = self.links.get_mut(&link) {
             it.unread += packet.len();
         }
-        self.send_down(link, Arrival::Packet { link, packet, born }, takes);
+        self.send_down(link, Arrival::Packet { link, packet, born }, latency);
         self.remove_if_closed(link);
     }
 
-    pub(super) fn send_down(&mut self, link: u32, arrival: Arrival, takes: u64) {
+    pub(super) fn send_down(&mut self, link: u32, arrival: Arrival, latency: u64) {
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
         let index = it.index;
-        let at = it.arrival(0, self.now, takes);
+        let at = it.arrival(0, self.now, latency);
         self.events.set(at, SimEvent::Client { index, arrival });
     }
 
-    pub(super) fn send_up(&mut self, link: u32, what: Upstream) {
-        let takes = self.latency();
+    pub(super) fn send_up(&mut self, link: u32, message: Upstream) {
+        let latency = self.latency();
         if let Some(it) = self.links.get_mut(&link).filter(|it| !it.is_dead) {
-            let at = it.arrival(1, self.now, takes);
-            self.events.set(at, SimEvent::Server { link, what });
+            let at = it.arrival(1, self.now, latency);
+            self.events.set(at, SimEvent::Server { link, message });
         }
     }
 
@@ -261,11 +260,11 @@ impl Simulation {
         }
     }
 
-    fn news(&mut self, link: u32) {
+    fn publish(&mut self, link: u32) {
         if let Some(it) = self.links.get_mut(&link) {
-            let moment = self.hosts[it.host].moment(self.now);
+            let now = self.hosts[it.host].timestamps(self.now);
             if let Some(session) = &mut it.session {
-                session.market_changed(moment);
+                session.market_changed(now);
             }
         }
     }
@@ -291,12 +290,12 @@ impl Simulation {
         if it.armed.is_some_and(|armed| armed <= self.now) {
             it.armed = None;
         }
-        let moment = self.hosts[it.host].moment(self.now);
+        let now = self.hosts[it.host].timestamps(self.now);
         if it.blocked.is_some() {
             return;
         }
         if let Some(session) = &mut it.session {
-            session.timeout(moment);
+            session.timeout(now);
         }
         self.pump(link);
     }
@@ -310,7 +309,7 @@ impl Simulation {
             self.trace
                 .step(self.now, format_args!("connection {link} thaws"));
             self.pump(link);
-            self.news(link);
+            self.publish(link);
             self.pump(link);
         }
     }
@@ -327,9 +326,9 @@ impl Simulation {
         }
     }
 
-    /// Breaks a connection: what is under way is lost. The client hears of it, if anything passes.
+    /// Breaks a connection: messages in flight are lost. The client notices, unless the connection is half open.
     pub(super) fn break_link(&mut self, link: u32, why: &'static str) {
-        let takes = self.latency();
+        let latency = self.latency();
         let Some(it) = self.links.get_mut(&link) else {
             return;
         };
@@ -339,7 +338,7 @@ impl Simulation {
             it.is_cut = true;
             let index = it.index;
             let arrival = Arrival::Broken { link, why };
-            self.after(takes, SimEvent::Client { index, arrival });
+            self.after(latency, SimEvent::Client { index, arrival });
         }
         self.remove_if_closed(link);
     }
@@ -354,7 +353,7 @@ impl Simulation {
         for link in links {
             let it = self.links.get(&link);
             if it.is_some_and(|it| it.host == host && !it.is_busy()) {
-                self.news(link);
+                self.publish(link);
                 self.pump(link);
             }
         }
@@ -362,7 +361,7 @@ impl Simulation {
         self.after(every, SimEvent::Step { host });
     }
 
-    /// A server comes up, with other books.
+    /// Starts a server, with other books.
     pub(super) fn start(&mut self, host: usize) {
         if !self.hosts[host].is_up() {
             self.trace
@@ -373,7 +372,7 @@ impl Simulation {
     }
 }
 
-/// Neither a pong nor the joining of the namespace.
+/// Whether it is neither a pong nor a connection to the namespace.
 fn is_request(text: &str) -> bool {
     !matches!(text, "3" | "40")
 }

@@ -29,7 +29,7 @@ enum Inner {
     Delta(Box<Session<DeltaVenue>>),
 }
 
-/// Calls the same of each.
+/// Evaluates the same expression for each type of session.
 macro_rules! each {
     ($any:expr, $session:ident => $call:expr) => {
         match $any {
@@ -96,13 +96,13 @@ impl AnySession {
     }
 
     pub(super) fn outgoing(&mut self, shown: Nanos) -> Option<Vec<u8>> {
-        let told = self.bug.send_time(shown)?;
-        let message = each!(&mut self.inner, session => session.outgoing(told))?.to_vec();
-        self.bug.sent(&message, shown, told);
+        let sent = self.bug.send_time(shown)?;
+        let message = each!(&mut self.inner, session => session.outgoing(sent))?.to_vec();
+        self.bug.sent(&message, shown, sent);
         Some(message)
     }
 
-    pub(super) fn heard(&mut self, shown: Nanos) {
+    pub(super) fn record_activity(&mut self, shown: Nanos) {
         each!(&mut self.inner, session => session.record_activity(shown));
     }
 
@@ -143,7 +143,7 @@ impl AnySession {
             session.disconnected(call.shown, reason, call.books, call.handler))
     }
 
-    /// The user asks for something; JayX has nothing to be asked for.
+    /// Sends a command of the user. Only Bayse Markets has commands here.
     pub(super) fn command(&mut self, command: Command, call: CallContext<'_>) {
         if let Inner::Bayse(session) = &mut self.inner {
             let _ = session.command(command, call.shown, call.books, call.handler);
@@ -157,7 +157,7 @@ impl AnySession {
         }
     }
 
-    /// What it holds, at the time that its clock shows.
+    /// The load at the time that the client's clock shows.
     pub(super) fn load(&self, shown: Nanos, books: usize) -> Load {
         let bayse = self.bayse();
         let is_open = self.next(shown) == NextAction::Open;

@@ -1,4 +1,4 @@
-//! One seed from its beginning to its end.
+//! The run of one seed.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use super::session::AnySession;
 use super::trace::Trace;
 use super::{Options, Outcome};
 
-/// The client's clock at the beginning: it may be set back.
+/// The client's clock at the start. It may be set back later.
 const CLOCK: Duration = Duration::from_secs(1_000);
 
-/// How long every book has to stay live before the recovery counts.
+/// The time for which all books have to be live until the recovery counts.
 const STABLE: Duration = Duration::from_secs(3);
 
-/// The most events that may be scheduled at once.
+/// The maximum number of scheduled events.
 const EVENT_LIMIT: usize = 20_000;
 
 const HOSTS: [usize; 3] = [JAYX, BAYSE, DELTA];
@@ -40,7 +40,7 @@ pub(super) enum SimEvent {
     Wake { index: usize },
     /// The client resumes after a pause.
     Resume,
-    /// A request to upgrade reaches the server.
+    /// An upgrade request reaches the server.
     Upgrade { index: usize, attempt: u32 },
     /// A request for first books reaches the server.
     Fetch {
@@ -49,12 +49,12 @@ pub(super) enum SimEvent {
         target: String,
     },
     /// A message of the client reaches the server.
-    Server { link: u32, what: Upstream },
+    Server { link: u32, message: Upstream },
     /// The server's timer.
     ServerWake { link: u32 },
     /// The server is no longer frozen.
     Thaw { link: u32 },
-    /// The server has been trying to write since then.
+    /// The server has been trying to write since this time.
     WriteTimeout { link: u32, since: Nanos },
     /// A delayed confirmation is sent.
     LateAck { link: u32, text: String },
@@ -68,7 +68,7 @@ pub(super) enum SimEvent {
     User,
     /// The faults end.
     EndFaults,
-    /// The time for the recovery is over.
+    /// The time limit of the recovery.
     Deadline,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Simulation {
     pub(super) plan: Plan,
     pub(super) now: Nanos,
     pub(super) events: EventQueue<SimEvent>,
-    /// Decides delays; faults and the user have their own, so that one does not change the others.
+    /// For latencies. Faults and the user have separate generators, so that none changes the others' numbers.
     pub(super) rng: fastrand::Rng,
     pub(super) fault_rng: fastrand::Rng,
     pub(super) user_rng: fastrand::Rng,
@@ -86,25 +86,25 @@ pub(super) struct Simulation {
     pub(super) next_link: u32,
     pub(super) connections: Vec<ClientConnection>,
     pub(super) books: Books,
-    /// How far the client's clock is ahead of virtual time.
+    /// The lead of the client's clock over virtual time.
     pub(super) ahead: Duration,
-    /// The client does nothing until then.
+    /// The client is paused until this time.
     pub(super) paused: Option<Nanos>,
-    /// The client processes the events of a pause, and its timers are not checked yet.
+    /// The client processes the events of a pause. Its timers are checked afterwards.
     pub(super) is_catching_up: bool,
-    /// How much of the pause its clock does not see.
+    /// The part of the pause that its clock does not count.
     pub(super) suspended: Duration,
     /// The events that arrived during a pause.
     pub(super) inbox: VecDeque<(usize, Arrival)>,
-    /// How many fetches are to fail.
+    /// The number of fetches that will fail.
     pub(super) bad_fetches: u32,
-    /// The connection of the last frame that was read, and when the server made it.
+    /// The connection of the last frame that was read, and the time at which the server created it.
     pub(super) last_read: (u32, Nanos),
     pub(super) oracle: Oracle,
     pub(super) event_bug: EventBug,
     pub(super) trace: Trace,
     pub(super) counts: Counts,
-    /// Since when every book is live after the last fault.
+    /// The time since which every book is live after the last fault.
     recovered_since: Option<Nanos>,
     has_no_more_faults: bool,
     recovered: Option<Duration>,
@@ -149,7 +149,7 @@ impl Simulation {
     }
 
     /// Schedules the first events.
-    fn begin(&mut self) {
+    fn schedule_first(&mut self) {
         self.trace.note(self.now, format_args!("{:?}", self.plan));
         for host in HOSTS {
             self.oracle.record(&self.hosts[host], self.now);
@@ -167,12 +167,12 @@ impl Simulation {
     }
 
     /// Runs until every book is live after the last fault, or an invariant is violated.
-    fn live(&mut self) {
+    fn run(&mut self) {
         while let Some((now, event)) = self.events.next() {
             self.now = now;
             self.handle(event);
             if self.events.len() > EVENT_LIMIT {
-                let actual = format!("{} things to handle", self.events.len());
+                let actual = format!("{} scheduled events", self.events.len());
                 let expected = format!("at most {EVENT_LIMIT}");
                 self.oracle.report(now, Invariant::Bounds, expected, actual);
             }
@@ -189,7 +189,7 @@ impl Simulation {
             SimEvent::Resume => self.resume(),
             SimEvent::Upgrade { index, attempt } => self.upgrade(index, attempt),
             SimEvent::Fetch { link, id, target } => self.answer_fetch(link, id, &target),
-            SimEvent::Server { link, what } => self.reach_server(link, what),
+            SimEvent::Server { link, message } => self.reach_server(link, message),
             SimEvent::ServerWake { link } => self.server_wake(link),
             SimEvent::Thaw { link } => self.thaw(link),
             SimEvent::WriteTimeout { link, since } => self.write_timeout(link, since),
@@ -199,14 +199,14 @@ impl Simulation {
             SimEvent::InjectFault => self.inject_fault(),
             SimEvent::User => self.user_acts(),
             SimEvent::EndFaults => self.end_of_faults(),
-            SimEvent::Deadline => self.too_late(),
+            SimEvent::Deadline => self.check_deadline(),
         }
         if self.has_no_more_faults {
             self.check_recovery();
         }
     }
 
-    /// The last fault is over: from now on the network, the servers and the user are good.
+    /// From now on there are no faults, and the user changes nothing.
     fn end_of_faults(&mut self) {
         self.trace.step(self.now, format_args!("no more faults"));
         self.has_no_more_faults = true;
@@ -229,12 +229,12 @@ impl Simulation {
         }
     }
 
-    fn too_late(&mut self) {
-        if let Some(what) = self.oracle.not_recovered(&self.books) {
+    fn check_deadline(&mut self) {
+        if let Some(actual) = self.oracle.not_recovered(&self.books) {
             let within = self.plan.recovery(self.oracle.lost()).as_secs();
-            let expected = format!("all is well {within} s after the last fault");
+            let expected = format!("recovery within {within} s of the last fault");
             self.oracle
-                .report(self.now, Invariant::Recovery, expected, what);
+                .report(self.now, Invariant::Recovery, expected, actual);
         }
     }
 
@@ -248,7 +248,7 @@ impl Simulation {
             .set(self.now.after(Duration::from_nanos(length)), event);
     }
 
-    /// What the client's clock shows.
+    /// The time of the client's clock.
     pub(super) fn shown(&self) -> Nanos {
         self.now.after(self.ahead)
     }
@@ -270,8 +270,8 @@ impl Simulation {
 /// Runs a seed.
 pub(super) fn run(seed: u64, options: &Options) -> Outcome {
     let mut simulation = Simulation::new(seed, options);
-    simulation.begin();
-    simulation.live();
+    simulation.schedule_first();
+    simulation.run();
     let violation = simulation.oracle.violation().cloned();
     if let Some(violation) = &violation {
         simulation

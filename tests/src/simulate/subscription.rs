@@ -4,7 +4,7 @@ use ticklot::bayse::{Currency, Topic};
 use ticklot_book::Ticks;
 use ticklot_sim::bayse::{Listing, User};
 
-/// A market that no server has.
+/// A market that the server does not have.
 const GHOST: &str = "ghost";
 
 /// The names of the markets that the server has.
@@ -13,7 +13,7 @@ const MARKETS: [(&str, i64); 3] = [("alpha", 62), ("beta", 35), ("gamma", 3)];
 /// The names of the traders.
 const USERS: [&str; 5] = ["ada", "ben", "chi", "dee", "eze"];
 
-/// A subscription at Bayse Markets. Each is a room of its own.
+/// A subscription at Bayse Markets. Each one has its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subscription {
     /// The books of a market.
@@ -69,7 +69,7 @@ impl Subscription {
         }
     }
 
-    /// The outcomes whose books it brings, if the server has it.
+    /// The outcomes of its books, if the server has it.
     pub(super) fn outcomes(self) -> Vec<String> {
         match self {
             Self::Books(name) if self.is_served() => {

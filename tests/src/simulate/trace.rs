@@ -1,4 +1,4 @@
-//! What happened, a line each: kept when it is wanted, and a digest of it in any case.
+//! The trace of a run: a line for each event and effect, if requested, and the number of steps.
 
 use std::fmt::{self, Write};
 
@@ -12,24 +12,24 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(is_kept: bool) -> Self {
+    pub(super) fn new(is_enabled: bool) -> Self {
         Self {
-            text: is_kept.then(String::new),
+            text: is_enabled.then(String::new),
             steps: 0,
         }
     }
 
     /// Records an event.
-    pub(super) fn step(&mut self, now: Nanos, what: fmt::Arguments<'_>) {
+    pub(super) fn step(&mut self, now: Nanos, text: fmt::Arguments<'_>) {
         self.steps += 1;
-        self.note(now, what);
+        self.note(now, text);
     }
 
     /// Records an effect of an event.
-    pub(super) fn note(&mut self, now: Nanos, what: fmt::Arguments<'_>) {
-        if let Some(text) = &mut self.text {
+    pub(super) fn note(&mut self, now: Nanos, text: fmt::Arguments<'_>) {
+        if let Some(all) = &mut self.text {
             let (seconds, micros) = (now.0 / 1_000_000_000, now.0 / 1_000 % 1_000_000);
-            let _ = writeln!(text, "{seconds:>4}.{micros:06} {what}");
+            let _ = writeln!(all, "{seconds:>4}.{micros:06} {text}");
         }
     }
 
@@ -42,7 +42,7 @@ impl Trace {
     }
 }
 
-/// The start of a message, for a line of the trace.
+/// The start of a message on one line.
 pub(super) struct Excerpt<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Excerpt<'_> {

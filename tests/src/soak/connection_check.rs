@@ -1,4 +1,4 @@
-//! One connection, and the truth that its books are held to.
+//! Compares the books of one connection with the server's.
 
 use std::time::{Duration, Instant};
 
@@ -7,52 +7,71 @@ use ticklot_sim::bayse::Currency;
 use ticklot_sim::market::View;
 use ticklot_sim::{bayse, jayx};
 
-/// A server's own books.
+/// The books of a server.
 #[derive(Clone)]
-pub(super) enum Truth {
+pub(super) enum ServerBooks {
     Jayx(jayx::MarketHandle),
     Bayse(bayse::MarketHandle, Currency),
 }
 
-impl Truth {
+impl ServerBooks {
     fn book(&self, name: &str) -> Option<View> {
         match self {
-            Self::Jayx(truth) => truth.book(name),
-            Self::Bayse(truth, currency) => truth.book(name, *currency),
+            Self::Jayx(market) => market.book(name),
+            Self::Bayse(market, currency) => market.book(name, *currency),
         }
     }
 
-    /// Whether the two are of one venue.
+    /// Whether both belong to one venue.
     pub(super) fn is_of(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 
-    /// Lets the markets stand still, or move.
-    pub(super) fn hold(&self, is_still: bool) {
-        match (self, is_still) {
-            (Self::Jayx(truth), true) => truth.pause(),
-            (Self::Jayx(truth), false) => truth.resume(),
-            (Self::Bayse(truth, _), true) => truth.pause(),
-            (Self::Bayse(truth, _), false) => truth.resume(),
+    /// Pauses or resumes the markets.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        match (self, is_paused) {
+            (Self::Jayx(market), true) => market.pause(),
+            (Self::Jayx(market), false) => market.resume(),
+            (Self::Bayse(market, _), true) => market.pause(),
+            (Self::Bayse(market, _), false) => market.resume(),
         }
     }
 }
 
 /// One connection.
 pub(super) struct ConnectionCheck {
-    pub(super) truth: Truth,
-    /// How many books it has, once all are known.
+    pub(super) server: ServerBooks,
+    /// The number of its books.
     books: usize,
-    /// Since when not all of its books are live.
+    /// The time since which not all of its books are live.
     down: Option<Instant>,
     check: Option<Check>,
-    pub(super) recoveries: u64,
-    pub(super) agreed: u64,
-    pub(super) interrupted: u64,
-    pub(super) slowest: Duration,
+    pub(super) counts: Recoveries,
 }
 
-/// The comparison of a connection's books with the server's, which stand still.
+/// The recoveries of connections: all books are live again.
+#[derive(Clone, Debug, Default)]
+pub struct Recoveries {
+    /// Their number. The first connection counts too.
+    pub all: u64,
+    /// Those after which each book was equal to the server's.
+    pub agreed: u64,
+    /// Those that the next fault interrupted.
+    pub interrupted: u64,
+    /// The longest time without all books of a connection.
+    pub slowest: Duration,
+}
+
+impl Recoveries {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.all += other.all;
+        self.agreed += other.agreed;
+        self.interrupted += other.interrupted;
+        self.slowest = self.slowest.max(other.slowest);
+    }
+}
+
+/// The comparison of a connection's books with those of the paused server.
 struct Check {
     since: Instant,
     /// The books that were live and equal to the server's.
@@ -60,16 +79,13 @@ struct Check {
 }
 
 impl ConnectionCheck {
-    pub(super) fn new((truth, books): (Truth, usize)) -> Self {
+    pub(super) fn new((server, books): (ServerBooks, usize)) -> Self {
         Self {
-            truth,
+            server,
             books,
             down: Some(Instant::now()),
             check: None,
-            recoveries: 0,
-            agreed: 0,
-            interrupted: 0,
-            slowest: Duration::ZERO,
+            counts: Recoveries::default(),
         }
     }
 
@@ -78,7 +94,7 @@ impl ConnectionCheck {
         self.check.is_some()
     }
 
-    /// Whether it is up, and its books were found to be the server's.
+    /// Whether it is up, and its books were equal to the server's.
     pub(super) fn is_well(&self) -> bool {
         self.down.is_none() && self.check.is_none()
     }
@@ -86,21 +102,21 @@ impl ConnectionCheck {
     /// The connection is gone.
     pub(super) fn broke(&mut self) {
         self.down.get_or_insert_with(Instant::now);
-        self.interrupted += u64::from(self.check.take().is_some());
+        self.counts.interrupted += u64::from(self.check.take().is_some());
     }
 
-    /// The soak is over: what is being compared will not be.
+    /// Ends a comparison without a result: the soak is over.
     pub(super) fn end(&mut self) {
-        self.interrupted += u64::from(self.check.take().is_some());
-        self.truth.hold(false);
+        self.counts.interrupted += u64::from(self.check.take().is_some());
+        self.server.set_paused(false);
     }
 
-    /// Takes note of what the books have become.
-    pub(super) fn look(
+    /// Checks the connection's books after an event.
+    pub(super) fn check(
         &mut self,
         at: usize,
         books: &Books,
-        timeout: Duration,
+        limit: Duration,
     ) -> Result<(), String> {
         let own = |id: &BookId| books.connection(*id) == u32::try_from(at).ok().map(ConnectionId);
         let own: Vec<BookId> = books.ids().filter(own).collect();
@@ -108,34 +124,34 @@ impl ConnectionCheck {
             let is_whole = own.len() == self.books;
             if is_whole && own.iter().all(|id| books.live(*id).is_some()) {
                 self.recovered(down.elapsed());
-            } else if down.elapsed() > timeout {
+            } else if down.elapsed() > limit {
                 let states = own.iter().map(|id| (books.name(*id), books.state(*id)));
                 let states: Vec<_> = states.collect();
                 return Err(format!("connection {at} does not recover: {states:?}"));
             }
-            // The markets stand still from after this call on.
+            // The markets are paused after this call.
             return Ok(());
         }
-        self.compare(at, &own, books, timeout)
+        self.compare(at, &own, books, limit)
     }
 
     fn recovered(&mut self, after: Duration) {
         self.down = None;
-        self.recoveries += 1;
-        self.slowest = self.slowest.max(after);
+        self.counts.all += 1;
+        self.counts.slowest = self.counts.slowest.max(after);
         self.check = Some(Check {
             since: Instant::now(),
             equal: Vec::new(),
         });
     }
 
-    /// Compares the books with the server's until each was equal once, and holds it to that.
+    /// Compares the books with the server's until each was equal once. An equal book must stay equal.
     fn compare(
         &mut self,
         at: usize,
         own: &[BookId],
         books: &Books,
-        timeout: Duration,
+        limit: Duration,
     ) -> Result<(), String> {
         let Some(check) = &mut self.check else {
             return Ok(());
@@ -145,41 +161,33 @@ impl ConnectionCheck {
                 continue;
             };
             let name = books.name(*id);
-            let truth = self.truth.book(name).unwrap_or_default();
-            let is_equal = same(book.bids(), &truth.bids) && same(book.asks(), &truth.asks);
+            let server = self.server.book(name).unwrap_or_default();
+            let is_equal = same(book.bids(), &server.bids) && same(book.asks(), &server.asks);
             let was_equal = check.equal.contains(id);
             if was_equal && !is_equal {
-                return Err(format!(
-                    "{name} of connection {at} left the truth: {book:?}"
-                ));
+                let book = format!("{name} of connection {at}: {book:?}");
+                return Err(format!("no longer equal to the server's book: {book}"));
             }
             if is_equal && !was_equal {
                 check.equal.push(*id);
             }
         }
         if check.equal.len() == own.len() {
-            self.agreed += 1;
+            self.counts.agreed += 1;
             self.check = None;
-        } else if check.since.elapsed() > timeout {
-            let not = own.iter().filter(|id| !check.equal.contains(id));
-            let not: Vec<_> = not
-                .map(|id| {
-                    (
-                        books.name(*id),
-                        books.last_known(*id),
-                        self.truth.book(books.name(*id)),
-                    )
-                })
-                .collect();
+        } else if check.since.elapsed() > limit {
+            let other = own.iter().filter(|id| !check.equal.contains(id));
+            let pair = |id: &BookId| (books.last_known(*id), self.server.book(books.name(*id)));
+            let pairs: Vec<_> = other.map(pair).collect();
             return Err(format!(
-                "books of connection {at} are not the server's: {not:?}"
+                "connection {at}, other books than the server's: {pairs:?}"
             ));
         }
         Ok(())
     }
 }
 
-/// Whether prices and quantities are the same. How many orders a level has, only JayX tells.
+/// Whether prices and quantities are equal. Only JayX sends the number of orders of a level.
 fn same(ours: impl Iterator<Item = Level>, theirs: &[Level]) -> bool {
     let of = |level: Level| (level.ticks, level.lots);
     ours.map(of).eq(theirs.iter().copied().map(of))

@@ -1,8 +1,8 @@
-//! Both venues with faults over real sockets, in one process and on one thread, for as long as is asked.
+//! A soak test: both venues with faults over real sockets, in one process and on one thread.
 //!
-//! Each time that all books of a connection are live again, its venue's markets are held still until each
-//! of these books equals the server's own, level by level. Meanwhile the process is watched: its memory,
-//! its descriptors, its tasks. At the end each of them must be back where it was.
+//! Each time that all books of a connection are live again, its venue's markets are paused until each of these books equals
+//! the server's, level by level. The memory, the descriptors and the tasks of the process are monitored. At the end they
+//! must be back at their first values.
 
 mod connection_check;
 mod process_usage;
@@ -20,72 +20,68 @@ use ticklot::{
 use ticklot_sim::bayse::Listing;
 use ticklot_sim::{FaultConfig, FaultCounts, Server, bayse, jayx};
 
-use self::connection_check::{ConnectionCheck, Truth};
+pub use self::connection_check::Recoveries;
+use self::connection_check::{ConnectionCheck, ServerBooks};
 use self::process_usage::ProcessUsage;
-use crate::drive::spin;
+use crate::drive::{runtime, spin};
+use crate::handler::ignore;
 
-/// What every server does wrong, unless something else is asked for.
+/// The default faults of every server.
 pub const FAULTS: &str =
     "drop=500,cut=0.002,freeze=2s:0.001,hang=2s:0.0005,garbage=0.05,slow=1ms,refuse=0.2,seed=7";
 
 /// How often the markets move.
 const STEP: Duration = Duration::from_millis(20);
-/// What servers keep for slow clients: so little that it is full long before memory is first judged.
+/// The servers' backlog for slow clients. It is small, so that it is full before the first memory measurement.
 const BACKLOG: usize = 64;
-/// How often the process is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long the descriptors of connections that are gone may stay: longer than any close takes.
+/// The interval of the resource measurements.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// The time limit for the release of descriptors: longer than any close takes.
 const SETTLE: Duration = Duration::from_secs(60);
-/// Longer than any recovery, with backoffs of up to a second, refusals and spells of silence.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// From how long a run on its memory must not have grown; a shorter one is still warming up.
+/// The time limit of a recovery, which includes backoffs of up to a second, refusals and silence.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
+/// Runs of at least this length check the memory; shorter ones are still warming up.
 const LONG: Duration = Duration::from_secs(120);
 
-/// What a soak showed. It holds only for a run in which nothing was wrong.
-#[derive(Clone, Debug)]
+/// The results of a soak without failures.
+#[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How long it ran.
+    /// Its duration.
     pub ran: Duration,
-    /// How often all books of a connection were live again; its first time is one.
-    pub recoveries: u64,
-    /// After how many of them each book was seen to equal the server's.
-    pub agreed: u64,
-    /// After how many the next fault came first.
-    pub interrupted: u64,
-    /// How often a book went stale.
+    /// The recoveries of all connections.
+    pub recoveries: Recoveries,
+    /// The number of times that a book became stale.
     pub stale: u64,
     /// Snapshots applied.
     pub snapshots: u64,
-    /// Lines that were refused.
+    /// Refused lines.
     pub bad_lines: u64,
-    /// The longest time without all books of a connection.
-    pub slowest: Duration,
-    /// What went wrong on purpose, at JayX and at Bayse Markets.
+    /// The injected faults at JayX and at Bayse Markets.
     pub injected: [FaultCounts; 2],
-    /// Before the servers were started.
+    /// The usage before the servers started.
     pub before: ProcessUsage,
     /// After a minute, or a third of the run if that is earlier.
     pub early: ProcessUsage,
-    /// The most of each.
+    /// The maximum of each.
     pub most: ProcessUsage,
-    /// At the end, with every connection open.
+    /// At the end, with all connections open.
     pub late: ProcessUsage,
-    /// After everything was shut down.
+    /// After the shutdown.
     pub after: ProcessUsage,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [jayx, bayse] = self.injected;
+        let ([jayx, bayse], recoveries) = (self.injected, &self.recoveries);
         writeln!(
             f,
             "{} s: {} recoveries, {} agreed with the server, {} interrupted, slowest {} ms; \
-             {} snapshots, {} bad connections, {} times stale",
+             {} snapshots, {} bad lines, {} times stale",
             self.ran.as_secs(),
-            self.recoveries,
-            self.agreed,
-            self.interrupted,
-            self.slowest.as_millis(),
+            recoveries.all,
+            recoveries.agreed,
+            recoveries.interrupted,
+            recoveries.slowest.as_millis(),
             self.snapshots,
             self.bad_lines,
             self.stale,
@@ -94,31 +90,27 @@ impl fmt::Display for Report {
         writeln!(f, "faults of Bayse: {bayse:?}")?;
         writeln!(f, "before the start: {}", self.before)?;
         writeln!(f, "early:            {}", self.early)?;
-        writeln!(f, "the most:         {}", self.most)?;
+        writeln!(f, "maximum:          {}", self.most)?;
         writeln!(f, "at the end:       {}", self.late)?;
         write!(f, "after the end:    {}", self.after)
     }
 }
 
-/// What runs the feed.
+/// The driver of the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// The servers' runtime, with [`Feed::run`].
+    /// [`Feed::run`] on the servers' runtime.
     Runtime,
-    /// The servers' thread, with [`Feed::spinning`] and replays whenever there is nothing to read.
+    /// [`Feed::spinning`] on the servers' thread, with keep-warm replays in each idle turn.
     Spinning,
 }
 
-/// Runs both venues for so long, with these faults.
+/// Runs both venues with these faults.
 ///
 /// # Errors
-/// What did not hold.
+/// The first failed check.
 pub fn run(length: Duration, faults: FaultConfig, driver: Driver) -> Result<Report, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
-    runtime.block_on(soak(length, faults, driver))
+    runtime().block_on(soak(length, faults, driver))
 }
 
 async fn soak(length: Duration, faults: FaultConfig, driver: Driver) -> Result<Report, String> {
@@ -137,64 +129,70 @@ async fn soak(length: Duration, faults: FaultConfig, driver: Driver) -> Result<R
             .map_err(|it| it.to_string())?,
     };
     let (_, mut handler) = feed.into_parts();
-    if let Some(wrong) = handler.wrong.take() {
-        return Err(wrong);
+    if let Some(error) = handler.error.take() {
+        return Err(error);
     }
-    let mut report = handler.report(before, [jayx.faults(), bayse.faults()]);
+    let mut report = handler.into_report();
+    report.injected = [jayx.faults(), bayse.faults()];
     report.snapshots = ended.iter().map(|it| it.stats.snapshots).sum();
     report.bad_lines = ended.iter().map(|it| it.stats.bad_lines).sum();
-    drop(handler);
     jayx.shutdown().await;
     bayse.shutdown().await;
-    report.after = left(before).await?;
-    report.judge(length)?;
+    report.after = released(before).await?;
+    report.check(length)?;
     Ok(report)
 }
 
 impl Report {
-    fn judge(&self, length: Duration) -> Result<(), String> {
-        if self.agreed + self.interrupted != self.recoveries || self.agreed == 0 {
-            return Err(format!("recoveries without a verdict: {self}"));
+    fn check(&self, length: Duration) -> Result<(), String> {
+        let Recoveries {
+            all,
+            agreed,
+            interrupted,
+            ..
+        } = self.recoveries;
+        if agreed + interrupted != all || agreed == 0 {
+            return Err(format!("recoveries without a comparison: {self}"));
         }
-        // Within a twentieth.
+        // At most 5 % more.
         let is_flat = self.late.kib <= self.early.kib + self.early.kib / 20;
         if length >= LONG && !is_flat {
-            return Err(format!("the memory grows: {self}"));
+            return Err(format!("the memory has grown: {self}"));
         }
         Ok(())
     }
 }
 
-/// Waits until descriptors, tasks and threads are as few as before.
-async fn left(before: ProcessUsage) -> Result<ProcessUsage, String> {
+/// Waits until there are no more descriptors, tasks and threads than before.
+async fn released(before: ProcessUsage) -> Result<ProcessUsage, String> {
     let start = Instant::now();
     loop {
         let now = ProcessUsage::now()?;
-        let is_left = now.descriptors <= before.descriptors
+        let is_released = now.descriptors <= before.descriptors
             && now.tasks <= before.tasks
             && now.threads <= before.threads;
-        if is_left {
+        if is_released {
             return Ok(now);
         }
         if start.elapsed() > SETTLE {
-            return Err(format!("leaked: {now} after everything, {before} before"));
+            return Err(format!("leaked: {now} after the shutdown, {before} before"));
         }
         tokio::time::sleep(STEP).await;
     }
 }
 
-/// How many descriptors a feed has besides those of its connections.
+/// The number of descriptors of a feed without connections.
 async fn descriptors_of(driver: Driver) -> Result<usize, String> {
     if driver == Driver::Runtime {
         return Ok(0);
     }
     let before = ProcessUsage::now()?;
-    let mut empty = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+    let mut empty = Feed::new(ignore);
     let spinning = empty.spinning(&SpinOptions::default());
     let spinning = spinning.map_err(|it| it.to_string())?;
     let with = ProcessUsage::now()?;
     drop(spinning);
-    left(before).await?;
+    released(before).await?;
     Ok(with.descriptors - before.descriptors)
 }
 
@@ -208,7 +206,7 @@ async fn servers(faults: FaultConfig) -> std::io::Result<(Server, Server)> {
     let bayse = Server::bayse(bayse::Config {
         update_every: STEP,
         backlog: BACKLOG,
-        // Not the same mess twice.
+        // Other faults than those of JayX.
         faults: FaultConfig {
             seed: !faults.seed,
             ..faults
@@ -218,8 +216,7 @@ async fn servers(faults: FaultConfig) -> std::io::Result<(Server, Server)> {
     Ok((jayx.await?, bayse.await?))
 }
 
-/// A connection to each form of JayX, and to each currency of Bayse Markets: in the order of
-/// [`SoakHandler::new`]'s connections.
+/// Connections to JayX in each envelope and to Bayse Markets in each currency, in the order of [`SoakHandler::new`].
 fn feed(handler: SoakHandler, jayx: &Server, bayse: &Server) -> Result<Feed<SoakHandler>, String> {
     let mut feed = Feed::new(handler);
     feed.tick_every(STEP);
@@ -252,23 +249,22 @@ fn options(seed: u64) -> Options {
     options
 }
 
-/// The strategy: checks every book that it reads.
+/// Checks all books at every event.
 struct SoakHandler {
     start: Instant,
     length: Duration,
     connections: Vec<ConnectionCheck>,
-    /// With nothing open: what the process has without us, with the two servers, and with the feed.
+    /// The usage without open connections: that of the process before, of the two servers, and of the feed.
     idle: ProcessUsage,
-    next_look: Instant,
-    early: Option<ProcessUsage>,
-    most: ProcessUsage,
-    late: Option<ProcessUsage>,
-    stale: u64,
-    wrong: Option<String>,
+    next_measurement: Instant,
+    has_early: bool,
+    is_over: bool,
+    report: Report,
+    error: Option<String>,
 }
 
 impl SoakHandler {
-    /// Watches a feed that has `own` descriptors besides those of its connections.
+    /// Checks a feed that has `own` descriptors in addition to those of its connections.
     fn new(
         length: Duration,
         before: ProcessUsage,
@@ -276,14 +272,14 @@ impl SoakHandler {
         jayx: &Server,
         bayse: &Server,
     ) -> Self {
-        let spot = jayx.jayx_market().map(|it| (Truth::Jayx(it), 1));
+        let spot = jayx.jayx_market().map(|it| (ServerBooks::Jayx(it), 1));
         let cents = |currency| {
-            bayse
-                .bayse_market()
-                .map(|it| (Truth::Bayse(it, currency), 4))
+            let market = bayse.bayse_market();
+            market.map(|it| (ServerBooks::Bayse(it, currency), 4))
         };
         let (usd, ngn) = (bayse::Currency::Usd, bayse::Currency::Ngn);
-        let truths = [spot.clone(), spot, cents(usd), cents(ngn)];
+        let servers = [spot.clone(), spot, cents(usd), cents(ngn)];
+        let servers = servers.into_iter().flatten();
         let idle = ProcessUsage {
             descriptors: before.descriptors + own + 2,
             tasks: before.tasks + 2,
@@ -292,43 +288,30 @@ impl SoakHandler {
         Self {
             start: Instant::now(),
             length,
-            connections: truths
-                .into_iter()
-                .flatten()
-                .map(ConnectionCheck::new)
-                .collect(),
+            connections: servers.map(ConnectionCheck::new).collect(),
             idle,
-            next_look: Instant::now(),
-            early: None,
-            most: idle,
-            late: None,
-            stale: 0,
-            wrong: None,
+            next_measurement: Instant::now(),
+            has_early: false,
+            is_over: false,
+            report: Report {
+                before,
+                most: idle,
+                ..Report::default()
+            },
+            error: None,
         }
     }
 
-    fn report(&self, before: ProcessUsage, injected: [FaultCounts; 2]) -> Report {
-        let sum = |of: fn(&ConnectionCheck) -> u64| self.connections.iter().map(of).sum();
-        let slowest = self.connections.iter().map(|it| it.slowest).max();
-        Report {
-            ran: self.start.elapsed(),
-            recoveries: sum(|it| it.recoveries),
-            agreed: sum(|it| it.agreed),
-            interrupted: sum(|it| it.interrupted),
-            stale: self.stale,
-            snapshots: 0,
-            bad_lines: 0,
-            slowest: slowest.unwrap_or_default(),
-            injected,
-            before,
-            early: self.early.unwrap_or(before),
-            most: self.most,
-            late: self.late.unwrap_or(before),
-            after: before,
+    fn into_report(mut self) -> Report {
+        self.report.ran = self.start.elapsed();
+        for it in &self.connections {
+            self.report.recoveries.merge(&it.counts);
         }
+        self.report
     }
 
-    fn look(&mut self, event: &Event<'_>, books: &Books) -> Result<bool, String> {
+    /// Checks the books after an event; returns whether the soak is over.
+    fn check(&mut self, event: &Event<'_>, books: &Books) -> Result<bool, String> {
         match event {
             Event::Disconnected {
                 connection, reason, ..
@@ -340,41 +323,41 @@ impl SoakHandler {
                     it.broke();
                 }
             }
-            Event::State(change) if change.new == BookState::Stale => self.stale += 1,
-            Event::Book(update) => sound(books, update.book)?,
+            Event::State(change) if change.new == BookState::Stale => self.report.stale += 1,
+            Event::Book(update) => check_valid(books, update.book)?,
             _ => {}
         }
         for at in 0..self.connections.len() {
-            self.connections[at].look(at, books, PATIENCE)?;
+            self.connections[at].check(at, books, RECOVERY_LIMIT)?;
         }
-        self.hold_still();
+        self.pause_markets();
         match event {
             Event::Tick { .. } => self.tick(),
             _ => Ok(false),
         }
     }
 
-    /// The markets of a venue stand still while one of its connections is looked at.
-    fn hold_still(&self) {
+    /// Pauses the markets of a venue while books of one of its connections are compared.
+    fn pause_markets(&self) {
         for it in &self.connections {
             let mut others = self.connections.iter();
-            let is_still = others.any(|other| other.checks() && other.truth.is_of(&it.truth));
-            it.truth.hold(is_still);
+            let is_paused = others.any(|other| other.checks() && other.server.is_of(&it.server));
+            it.server.set_paused(is_paused);
         }
     }
 
-    /// Takes note of the process; true at the end.
+    /// Measures the process; returns whether the soak is over.
     fn tick(&mut self) -> Result<bool, String> {
         let over = self.start.elapsed() >= self.length;
-        if !over && self.next_look > Instant::now() {
+        if !over && self.next_measurement > Instant::now() {
             return Ok(false);
         }
         let now = ProcessUsage::now()?;
-        self.next_look = Instant::now() + LOOK;
-        self.most = self.most.most(now);
+        self.next_measurement = Instant::now() + MEASURE_EVERY;
+        self.report.most = self.report.most.most(now);
         let early = (self.length / 3).min(Duration::from_secs(60));
-        if self.early.is_none() && self.start.elapsed() >= early {
-            self.early = Some(now);
+        if !self.has_early && self.start.elapsed() >= early {
+            (self.has_early, self.report.early) = (true, now);
         }
         if !over {
             return Ok(false);
@@ -384,19 +367,19 @@ impl SoakHandler {
             && now.tasks == self.idle.tasks + open
             && self.connections.iter().all(|it| it.is_well());
         if is_settled {
-            self.late = Some(now);
+            (self.is_over, self.report.late) = (true, now);
         } else if self.start.elapsed() > self.length + SETTLE {
+            let idle = self.idle;
             return Err(format!(
-                "leaked: {now} with {open} connections, {} with none",
-                self.idle
+                "leaked: {now} with {open} connections, {idle} without"
             ));
         }
         Ok(is_settled)
     }
 }
 
-/// What a strategy may ask of a book that calls itself live, whatever the server's is.
-fn sound(books: &Books, id: ticklot::BookId) -> Result<(), String> {
+/// Checks that a live book is sorted and not crossed.
+fn check_valid(books: &Books, id: ticklot::BookId) -> Result<(), String> {
     let Some(book) = books.live(id) else {
         return Ok(());
     };
@@ -405,21 +388,21 @@ fn sound(books: &Books, id: ticklot::BookId) -> Result<(), String> {
     if is_sorted && !book.is_crossed() {
         return Ok(());
     }
-    Err(format!("{} is live and no book: {book:?}", books.name(id)))
+    Err(format!("{} is live and invalid: {book:?}", books.name(id)))
 }
 
 impl<V: Venue> OnMessage<V> for SoakHandler {}
 
 impl Handler for SoakHandler {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        // What the end of the feed itself does is no fault.
-        if self.late.is_some() || self.wrong.is_some() {
+        // The events of the feed's shutdown are not checked.
+        if self.is_over || self.error.is_some() {
             return ControlFlow::Break(());
         }
-        match self.look(&event, books) {
+        match self.check(&event, books) {
             Ok(false) => return ControlFlow::Continue(()),
             Ok(true) => {}
-            Err(wrong) => self.wrong = Some(wrong),
+            Err(error) => self.error = Some(error),
         }
         for it in &mut self.connections {
             it.end();

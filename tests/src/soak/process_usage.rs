@@ -1,22 +1,22 @@
-//! What this process holds.
+//! The resources that this process holds.
 
 use std::fmt;
 
-/// What a process holds at a moment.
-#[derive(Clone, Copy, Debug)]
+/// The resources of a process at one time.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessUsage {
-    /// Memory that is resident, in KiB.
+    /// Resident memory in KiB.
     pub kib: u64,
     /// Open descriptors.
     pub descriptors: usize,
-    /// Tasks of the runtime that are not done.
+    /// Live tasks of the runtime.
     pub tasks: usize,
     /// Threads.
     pub threads: usize,
 }
 
 impl ProcessUsage {
-    /// Counts now, within a runtime.
+    /// The current usage. Must be called within a runtime.
     ///
     /// # Errors
     /// The system has no `/proc`.
@@ -28,7 +28,7 @@ impl ProcessUsage {
             let number = value.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
             number.ok_or(format!("/proc/self/status has no {name}"))
         };
-        // The folder that is read is one of them.
+        // Reading the folder opens one more.
         let descriptors = std::fs::read_dir("/proc/self/fd").map_err(cannot)?.count() - 1;
         Ok(Self {
             kib: field("VmRSS:")?,
@@ -40,7 +40,7 @@ impl ProcessUsage {
         })
     }
 
-    /// The more of each.
+    /// The larger value of each field.
     pub(super) fn most(self, other: Self) -> Self {
         Self {
             kib: self.kib.max(other.kib),

@@ -10,13 +10,8 @@ use ticklot::{Books, Disconnect, Event, Feed, Options};
 use ticklot_sim::{RecordedFrame, Recording, Simulator, Speed, Venue};
 use ticklot_tests::drive::{Drive, runtime};
 use ticklot_tests::handler::break_if;
+use ticklot_tests::messages::bayse_book as book;
 use ticklot_tests::program::{Ran, TempFile, ticklot};
-
-fn book(outcome: &str, level: &str) -> String {
-    format!(
-        r#"{{"type":"orderbook_update","data":{{"orderbook":{{"marketId":"m","outcomeId":"{outcome}","bids":[{level}],"asks":[]}}}}}}"#
-    )
-}
 
 fn good(outcome: &str) -> String {
     book(outcome, r#"{"price":0.6,"quantity":5}"#)

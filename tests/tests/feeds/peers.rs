@@ -1,8 +1,7 @@
-//! Peers that share no code with this project: clients and servers written with Node's `ws` and Python's
-//! `websockets`, in `tests/peers`. `tests/peers/install` installs them; where it was not run, these tests
-//! skip in one visible line each, or fail if `TICKLOT_PEERS` is `required`.
+//! Interop with clients and servers that share no code with this project: they use Node's `ws` and Python's `websockets`.
+//! `tests/peers/install` installs them. Without it, each of these tests prints a line and skips, or fails if
+//! `TICKLOT_PEERS` is `required`.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ticklot::bayse::Bayse;
@@ -12,14 +11,15 @@ use ticklot::{BookRef, BookState, Books, Disconnect, Event, Feed, Level, Options
 use ticklot_sim::bayse::{Config, Listing, User};
 use ticklot_sim::{Rate, Server};
 use ticklot_tests::drive::Drive;
-use ticklot_tests::peers::{Language, PATIENCE, Peer};
+use ticklot_tests::handler::break_if;
+use ticklot_tests::peers::{Language, Peer, STEP_TIMEOUT, all_closed};
 use ticklot_transport::{Incoming, connect};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-// ---- clients of others, the simulated server
+// ---- foreign clients, the simulated server
 
-/// A client of every channel. It takes about seven seconds: the rate limit and the missing pong are a second
-/// each, and of each of the rooms that it leaves it waits whether anything still comes.
+/// A client of every channel. It takes about 7 s: the rate limit and the missing pong take 1 s each, and after each
+/// unsubscription the client waits for stray messages.
 async fn serves(language: Language, test: &str) {
     let Some(mut command) = language.script("client", test) else {
         return;
@@ -57,13 +57,7 @@ async fn serves(language: Language, test: &str) {
         command.arg(format!("{name}={value}"));
     }
     Peer::start(command).end().await;
-    // The client is gone, and the servers notice.
-    let all_closed = async {
-        while server.connections().open + strict.connections().open > 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, all_closed).await.expect("in time");
+    all_closed([&server, &strict].into_iter()).await;
 }
 
 #[tokio::test]
@@ -76,7 +70,7 @@ async fn python_client_is_served() {
     serves(Language::Python, "python_client_is_served").await;
 }
 
-// ---- servers of others, our client
+// ---- foreign servers, our client
 
 const YES: &str = "out_yes 500@60 300@55 | 200@65 400@70";
 const LATER: &str = "out_yes 10@61 | 150@65";
@@ -86,11 +80,11 @@ const WIDE: &str = "out_naïve-日本-😀 1.5@50 |";
 const CONNECTED: &str = "connected";
 const SUBSCRIBED: &str = "subscribed orderbook:mkt_1";
 
-/// What a scenario of the servers' brings to the handler, and how it ends.
+/// A scenario of the servers: the handler's events, and how it ends.
 struct Scenario {
     name: &'static str,
     events: Vec<String>,
-    /// The close code of the server; none when our side ends it.
+    /// The server's close code; `None` if the client ends the connection.
     code: Option<u16>,
 }
 
@@ -105,11 +99,12 @@ fn scenarios() -> Vec<Scenario> {
     let book = |at: &str, book: &str| format!("{at} {book}");
     let live = |name: &str| format!("{name} is live");
     let (yes, no) = (live("out_yes"), live("out_no"));
+    let first_book = [subscribed(), yes.clone(), book("1.0", YES)];
     let mut batches = vec![
         subscribed(),
         yes.clone(),
         book("1.1", YES),
-        // It is no JSON, and may have been any book.
+        // The line is not JSON and may have been any book.
         "out_yes is gap".to_owned(),
         "bad line 1.3".to_owned(),
         "unknown market_resolved".to_owned(),
@@ -124,21 +119,9 @@ fn scenarios() -> Vec<Scenario> {
             Some(1000),
             &[subscribed(), live("out_naïve-日本-😀"), book("2.0", WIDE)],
         ),
-        scenario(
-            "interleaved",
-            Some(1000),
-            &[subscribed(), yes.clone(), book("1.0", YES)],
-        ),
-        scenario(
-            "pings",
-            Some(1000),
-            &[subscribed(), yes.clone(), book("1.0", YES)],
-        ),
-        scenario(
-            "close",
-            Some(4321),
-            &[subscribed(), yes.clone(), book("1.0", YES)],
-        ),
+        scenario("interleaved", Some(1000), &first_book),
+        scenario("pings", Some(1000), &first_book),
+        scenario("close", Some(4321), &first_book),
         scenario("bare", Some(1005), &[subscribed()]),
         scenario("batches", Some(1000), &batches),
         scenario(
@@ -157,19 +140,15 @@ fn scenarios() -> Vec<Scenario> {
                 book("3.0", NO),
             ],
         ),
-        scenario(
-            "stopped",
-            None,
-            &[subscribed(), yes.clone(), book("1.0", YES)],
-        ),
+        scenario("stopped", None, &first_book),
     ]
 }
 
-/// A book in a line: quantity and price in cents of each level, bids before asks.
+/// A book as a line: quantity and price in cents of each level, bids before asks.
 fn line(name: &str, book: BookRef<'_>) -> String {
     let levels = |levels: BookRefLevels<'_>| {
         let level = |it: Level| {
-            // Exact: the quantities of the servers have few digits.
+            // Exact: the servers' quantities have few digits.
             let quantity = it.lots.0 as f64 / 1e6;
             format!(" {quantity}@{}", it.ticks.0)
         };
@@ -178,7 +157,7 @@ fn line(name: &str, book: BookRef<'_>) -> String {
     format!("{name}{} |{}", levels(book.bids()), levels(book.asks()))
 }
 
-/// Writes down what a handler is told.
+/// An event as text.
 fn note(event: &Event<'_>, books: &Books) -> Option<String> {
     Some(match event {
         Event::Connected { epoch, .. } => {
@@ -191,7 +170,7 @@ fn note(event: &Event<'_>, books: &Books) -> Option<String> {
             let line = line(books.name(update.book), book);
             format!("{}.{} {line}", update.frame, update.line)
         }
-        // The end of the connection is what the scenario checks.
+        // The scenario checks the end of the connection.
         Event::State(change) if change.new == BookState::Disconnected => return None,
         Event::State(change) => format!("{} is {}", change.instrument.name, change.new),
         Event::Welcome { client_id, .. } => {
@@ -205,22 +184,19 @@ fn note(event: &Event<'_>, books: &Books) -> Option<String> {
     })
 }
 
-/// Follows the market of the servers until the connection ends, or until the first book. Nothing has ended
-/// when that takes too long.
+/// Subscribes to the servers' market until the connection ends, or until the first book. Returns no summary after a
+/// timeout.
 async fn follow(url: &str, until_book: bool) -> (Vec<String>, Vec<ConnectionSummary>) {
     let mut notes = Vec::new();
     let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
         notes.extend(note(&event, books));
-        if until_book && matches!(event, Event::Book(_)) {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
+        break_if(until_book && matches!(event, Event::Book(_)))
     });
     let mut options = Options::default();
     options.reconnect.after_close = false;
     let venue = Bayse::new(["mkt_1"]).url(url).build().expect("a market");
     feed.add_with(venue, options, Default::default());
-    let ended = timeout(PATIENCE, feed.drive()).await;
+    let ended = timeout(STEP_TIMEOUT, feed.drive()).await;
     drop(feed);
     (notes, ended.unwrap_or_default())
 }
@@ -231,10 +207,7 @@ async fn follows(language: Language, test: &str) {
         return;
     };
     let mut peer = Peer::start(command);
-    let listening = peer.line().await.unwrap_or_default();
-    let port = listening.strip_prefix("listening ");
-    let port = port.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.output()));
-    let base = format!("ws://127.0.0.1:{port}");
+    let base = format!("ws://127.0.0.1:{}", peer.listening().await);
     for Scenario { name, events, code } in scenarios() {
         let (notes, ended) = follow(&format!("{base}/{name}"), code.is_none()).await;
         let line = peer.line().await.unwrap_or_default();
@@ -251,13 +224,13 @@ async fn follows(language: Language, test: &str) {
             _ => panic!("{name}: {reason:?}"),
         }
     }
-    hears_the_reason(&base).await;
+    check_close_reason(&base).await;
     assert_eq!(peer.line().await.as_deref(), Some("ok close"));
     peer.end().await;
 }
 
-/// The reason of a close is below what a feed tells: the connection has it.
-async fn hears_the_reason(base: &str) {
+/// A feed does not report the reason of a close; the connection does.
+async fn check_close_reason(base: &str) {
     let config = ticklot_transport::Config::default();
     let url = format!("{base}/close/ws/v1/markets");
     let connection = connect(&url, &config).await.expect("a connection");
@@ -266,7 +239,7 @@ async fn hears_the_reason(base: &str) {
     writer.text(subscription).await.expect("sent");
     let mut messages = 0;
     loop {
-        let incoming = timeout(PATIENCE, reader.read()).await.expect("in time");
+        let incoming = timeout(STEP_TIMEOUT, reader.read()).await.expect("in time");
         match incoming.expect("no error") {
             Incoming::Message(_) => messages += 1,
             Incoming::Close { code, reason } => {

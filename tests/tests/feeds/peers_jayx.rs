@@ -1,6 +1,6 @@
-//! JayX with peers that share no code with this project: clients and servers written with Node's `socket.io`
-//! and `ws`, and Python's `python-socketio`, in `tests/peers`. `tests/peers/install` installs them; where it
-//! was not run, these tests skip in one visible line each, or fail if `TICKLOT_PEERS` is `required`.
+//! JayX's interop with clients and servers that share no code with this project: they use Node's `socket.io` and `ws`, and
+//! Python's `python-socketio`. `tests/peers/install` installs them. Without it, each of these tests prints a line and
+//! skips, or fails if `TICKLOT_PEERS` is `required`.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use ticklot_frame::jayx::Order;
 use ticklot_sim::Server;
 use ticklot_sim::jayx::{Account, Config, PlainForm};
 use ticklot_tests::drive::Drive;
-use ticklot_tests::peers::{Language, PATIENCE, Peer};
-use tokio::time::{sleep, timeout};
+use ticklot_tests::handler::break_if;
+use ticklot_tests::peers::{Language, Peer, STEP_TIMEOUT, all_closed};
+use tokio::time::timeout;
 
-// ---- clients of others, the simulated server
+// ---- foreign clients, the simulated server
 
-/// A server on which everything happens soon: a candle of a minute takes a tenth of a second, and the account
-/// does something in every step.
+/// A server with frequent events: a candle of a minute takes 0.1 s, and the account is active in every step.
 async fn busy(plain: PlainForm) -> Server {
     let account = Account {
         activity: 100,
@@ -41,7 +41,7 @@ async fn busy(plain: PlainForm) -> Server {
     Server::jayx(config).await.expect("a server")
 }
 
-/// A client of every event. `servers` are named as it wants them.
+/// A client of every event. `servers` have the names of the client's arguments.
 async fn serves(language: Language, script: &str, test: &str, servers: &[(&str, Server)]) {
     let Some(mut command) = language.script(script, test) else {
         return;
@@ -51,18 +51,10 @@ async fn serves(language: Language, script: &str, test: &str, servers: &[(&str, 
     }
     command.arg(format!("key={}", Account::demo().api_key));
     Peer::start(command).end().await;
-    // The client is gone, and the servers notice.
-    let open = || servers.iter().map(|it| it.1.connections().open);
-    let all_closed = async {
-        while open().any(|it| it > 0) {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, all_closed).await.expect("in time");
+    all_closed(servers.iter().map(|(_, server)| server)).await;
 }
 
-/// It takes about five seconds: the heartbeat goes on for longer than either side waits for the other, over
-/// WebSocket and over polling.
+/// It takes about 5 s: the heartbeat has to outlast the timeouts of both sides, over WebSocket and over polling.
 #[tokio::test]
 async fn node_socket_io_client_served() {
     let test = "node_socket_io_client_served";
@@ -70,7 +62,7 @@ async fn node_socket_io_client_served() {
     serves(Language::Node, "client_socketio", test, &servers).await;
 }
 
-/// It takes as long, for the same reason.
+/// It takes about 5 s for the same reason.
 #[tokio::test]
 async fn python_socket_io_client_served() {
     let test = "python_socket_io_client_served";
@@ -89,16 +81,15 @@ async fn plain_client_is_served() {
     serves(Language::Node, "client_plain", test, &servers).await;
 }
 
-// ---- servers of others, our client
+// ---- foreign servers, our client
 
-/// The book of the documentation and its trades, and the update that follows it. Trades that an earlier connection
-/// brought are not reported again.
+/// The documented book and its trades, and the next update. Trades that an earlier connection reported are not repeated.
 const BOOK: &str = "book 997207@6657678 | 1004817@6684363 2993562@6751207; last 6667418+";
 const TRADES: &str = "trades 591@6670338+1716136436747 3779@6667418+1716136436758";
 const LATER: &str = "book 5@6657679 |; last 6657679-";
 const LATER_TRADES: &str = "trades 7@6657679-1716136436759";
 
-/// A side in a character.
+/// A side as a character.
 fn sign(side: TradeSide) -> char {
     match side {
         TradeSide::Buy => '+',
@@ -106,13 +97,13 @@ fn sign(side: TradeSide) -> char {
     }
 }
 
-/// Notes the feed's events, a line each, until there are so many. A book's time is that of its receipt.
+/// Records the feed's events as text, up to a number of them. The time of a book is its receive time.
 struct Notes {
     notes: Vec<(String, Nanos)>,
     /// The feed's clock.
     clock: Option<Clock>,
     stop_at: usize,
-    /// The book's state as it was reported last.
+    /// The last reported state of the book.
     state: BookState,
 }
 
@@ -123,10 +114,7 @@ impl Notes {
 
     fn add(&mut self, note: String, at: Nanos) -> ControlFlow<()> {
         self.notes.push((note, at));
-        match self.notes.len() == self.stop_at {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        break_if(self.notes.len() == self.stop_at)
     }
 }
 
@@ -158,7 +146,7 @@ impl OnMessage<JayX> for Notes {
     }
 }
 
-/// An event, and the state that the books keep of it, in a line.
+/// An event and the resulting state of the stores, as text.
 fn note(event: &Event<'_>, books: &Books) -> String {
     let account = || books.account().expect("an account");
     match event {
@@ -225,7 +213,7 @@ fn note(event: &Event<'_>, books: &Books) -> String {
                 assert!(books.live(book).is_none(), "{:?}", books.state(book));
             }
             let reason = match reason {
-                // In the system's words.
+                // The text is the system's.
                 Disconnect::Failed(_) => "failed".to_owned(),
                 reason => reason.to_string(),
             };
@@ -236,7 +224,7 @@ fn note(event: &Event<'_>, books: &Books) -> String {
     }
 }
 
-/// A message of the venue that is no book, with the fields that no neutral event has.
+/// A message other than a book, with the fields that no neutral event has.
 fn own_message(message: &Message<'_>) -> String {
     match message {
         Message::Kline(kline) => {
@@ -263,8 +251,8 @@ fn own_message(message: &Message<'_>) -> String {
     }
 }
 
-/// A scenario of the server's, and what the handler is told. It breaks at the last but one, and that is the
-/// last.
+/// A scenario of the server, and the handler's events. The handler stops the feed at the last event but one; the last one
+/// reports the stop.
 struct Scenario {
     name: &'static str,
     connections: usize,
@@ -365,12 +353,12 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Follows what the scenario is about, until so many things were told; they are returned, each with its time.
+/// Runs a scenario until the feed has reported all events. Returns them with their times.
 async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
     let mut feed = Feed::new(Notes {
         notes: Vec::new(),
         clock: None,
-        // Stopping is reported, too.
+        // The stop itself is the last event.
         stop_at: scenario.notes.len() - 1,
         state: BookState::Empty,
     });
@@ -389,15 +377,15 @@ async fn follow(url: &str, scenario: &Scenario) -> Vec<(String, Nanos)> {
         _ => venue,
     };
     feed.add_with(venue.build().expect("topics"), options, Default::default());
-    let ended: Option<Vec<ConnectionSummary>> = timeout(PATIENCE, feed.drive()).await.ok();
+    let ended: Option<Vec<ConnectionSummary>> = timeout(STEP_TIMEOUT, feed.drive()).await.ok();
     if let Some(ended) = ended {
         assert!(matches!(ended.as_slice(), [_]), "{ended:?}");
     }
     feed.into_parts().1.notes
 }
 
-/// Every scenario of the server, one after the other. It takes about two seconds: the server stands still for
-/// longer than its client may wait, and waits a moment for an acknowledgement.
+/// Every scenario of the server, one after the other. It takes about 2 s: one scenario is silent for longer than the
+/// client's timeout, and another one waits for an acknowledgement.
 #[tokio::test]
 async fn follows_socket_io_server() {
     let test = "follows_socket_io_server";
@@ -405,23 +393,21 @@ async fn follows_socket_io_server() {
         return;
     };
     let mut peer = Peer::start(command);
-    let listening = peer.line().await.unwrap_or_default();
-    let ports = listening.strip_prefix("listening ");
-    let ports = ports.unwrap_or_else(|| panic!("it does not listen:\n{}", peer.output()));
+    let ports = peer.listening().await;
     for scenario in scenarios() {
         let name = scenario.name;
         let mut ports = ports.split(' ').filter_map(|it| it.split_once('='));
         let (_, port) = ports.find(|it| it.0 == name).expect("its port");
-        let told = follow(&format!("ws://127.0.0.1:{port}"), &scenario).await;
-        let notes: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
+        let events = follow(&format!("ws://127.0.0.1:{port}"), &scenario).await;
+        let notes: Vec<_> = events.iter().map(|it| it.0.as_str()).collect();
         assert_eq!(notes, scenario.notes, "{name}\n{}", peer.output());
         for _ in 0..scenario.connections {
             let line = peer.line().await.unwrap_or_default();
             assert_eq!(line, format!("ok {name}"), "\n{}", peer.output());
         }
         if name == "still" {
-            // Not before the server's promise of a sign of life is over: pingInterval + pingTimeout.
-            let waited = told[3].1.since(told[1].1);
+            // Not before pingInterval + pingTimeout have passed.
+            let waited = events[3].1.since(events[1].1);
             assert!(waited >= Duration::from_millis(300), "{waited:?}");
         }
     }

@@ -7,7 +7,7 @@ use super::super::link::Packet;
 use super::super::simulation::Simulation;
 
 impl Simulation {
-    /// Applies a fault to a delta on its way out. None when it is not sent, or not now.
+    /// Applies a fault to an outgoing delta. `None` if it is dropped or held.
     pub(in super::super) fn apply_delta_fault(
         &mut self,
         link: u32,
@@ -51,7 +51,7 @@ fn symbol(message: &str) -> Option<&str> {
     rest.split('"').next()
 }
 
-/// The same delta with other lots at each level: one of them is covered by the checksum.
+/// The same delta with other lots at each level. The checksum covers one of them.
 fn altered(message: &str) -> String {
     let mut delta: Value = serde_json::from_str(message).unwrap_or_default();
     for side in ["b", "a"] {

@@ -1,4 +1,4 @@
-//! The server: a random market for each symbol, and its clients.
+//! The server: a random market for each symbol, and the connections of clients.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,30 +11,30 @@ use ticklot_sim::{Outgoing, Session, Timestamps};
 
 use super::{CHECKSUM_LEVELS, DELTA, SYMBOLS};
 
-/// The fewest and the most levels of a side.
+/// The minimum and maximum number of levels of a side.
 const DEPTH: std::ops::Range<usize> = 20..40;
 
-/// At least one change of a delta is among so many best levels, where the checksum covers it even if the
-/// others of the delta are inserted in front of it.
+/// At least one change of a delta is among this many best levels. The checksum covers it even if the delta's other changes
+/// insert better levels.
 const NEAR: usize = 5;
 
-/// The most changes of a step.
+/// The maximum number of changes in a step.
 const CHANGES: u32 = 5;
 
-/// A quiet market moves once in so many steps.
+/// A quiet market moves once in this many steps on average.
 const QUIET: u32 = 40;
 
-/// How a server behaves.
+/// The configuration of a server.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Config {
     pub(in super::super) seed: u64,
-    /// The number that its markets start from.
+    /// The update id of its markets at the start.
     pub(in super::super) number: u64,
-    /// Which markets rarely move.
+    /// Which markets move rarely.
     pub(in super::super) quiet: [bool; 2],
-    /// Snapshots are served over HTTP, and none on a connection.
+    /// Snapshots are served over HTTP and not on the connection.
     pub(in super::super) by_http: bool,
-    /// How often it sends a WebSocket ping.
+    /// The interval of its WebSocket pings.
     pub(in super::super) ping_every: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Exchange {
         }
     }
 
-    /// Moves the markets on.
+    /// Advances the markets by a step.
     pub(in super::super) fn step(&mut self) {
         self.markets.borrow_mut().iter_mut().for_each(Market::step);
     }
@@ -80,7 +80,7 @@ impl Exchange {
         Some(markets[index].snapshot())
     }
 
-    /// Each symbol with its number and its levels, best first.
+    /// Calls `each` with each symbol, its update id and its levels, best first.
     pub(in super::super) fn books(&self, mut each: impl FnMut(&'static str, u64, [Vec<Level>; 2])) {
         for market in self.markets.borrow().iter() {
             let level = |(ticks, lots)| Level::new(Ticks(ticks), Lots(lots));
@@ -103,7 +103,7 @@ struct Market {
     /// The lots at each price.
     sides: [BTreeMap<i64, i64>; 2],
     number: u64,
-    /// The messages of all deltas, by number.
+    /// The messages of all deltas, by update id.
     log: BTreeMap<u64, String>,
 }
 
@@ -134,7 +134,7 @@ impl Market {
         }
     }
 
-    /// Changes some levels, each at most once.
+    /// Changes a few levels, each at most once.
     fn step(&mut self) {
         if self.is_quiet && self.rng.u32(0..QUIET) > 0 {
             return;
@@ -162,7 +162,7 @@ impl Market {
         };
     }
 
-    /// A change of a level: new lots, none, or a new level.
+    /// A random change: of a level's lots, the removal of a level, or a new level.
     fn draw(&mut self, side: usize, is_near: bool) -> (i64, i64) {
         let levels: Vec<_> = self.levels(side).collect();
         let reach = if is_near { NEAR } else { levels.len() };
@@ -178,7 +178,7 @@ impl Market {
         }
     }
 
-    /// A price without a level: inside the spread, or behind all others; sometimes far behind.
+    /// A price without a level: inside the spread, or worse than all others, sometimes by far.
     fn new_price(&mut self, side: usize, is_near: bool, levels: &[(i64, i64)]) -> Option<i64> {
         let inward = if side == 0 { 1 } else { -1 };
         if !is_near {
@@ -227,7 +227,7 @@ impl Market {
 struct Client {
     markets: Markets,
     config: Config,
-    /// The number of the next delta of each symbol that it is subscribed to.
+    /// The id of the next delta of each subscribed symbol.
     next: [Option<u64>; 2],
     queue: VecDeque<Outgoing>,
     ping_at: Nanos,
@@ -279,8 +279,8 @@ impl Session for Client {
         }
     }
 
-    /// Deltas that were not sent yet, or a heartbeat: it is sent in the order of the deltas, by the same
-    /// task, so that it proves that there is none before it.
+    /// Sends the new deltas, or a heartbeat if there are none. Both are sent in order, so a heartbeat proves that the client
+    /// has received all earlier deltas.
     fn market_changed(&mut self, _now: Timestamps) {
         let markets = Rc::clone(&self.markets);
         let mut is_quiet = true;

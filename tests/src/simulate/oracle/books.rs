@@ -1,4 +1,4 @@
-//! Every book of the client equals a state of the server's book.
+//! Checks that every book of the client equals a state of the server's book.
 
 use ticklot::{BookId, BookState, Books};
 use ticklot_book::{BookRef, Level, Nanos};
@@ -16,7 +16,7 @@ impl Oracle {
         host.books(|book, sides| self.history.entry(book).or_default().set(now, Some(sides)));
     }
 
-    /// A server has no books any more.
+    /// Records that a server is down and has no books.
     pub(in super::super) fn record_down(&mut self, host: usize, now: Nanos) {
         for (book, timeline) in &mut self.history {
             if book.is_of(host) {
@@ -26,13 +26,13 @@ impl Oracle {
     }
 
     /// Checks every book of the client.
-    pub(in super::super) fn look(&mut self, books: &Books, now: Nanos) {
+    pub(in super::super) fn check_books(&mut self, books: &Books, now: Nanos) {
         for id in books.ids() {
-            self.book(books, id, now);
+            self.check_book(books, id, now);
         }
     }
 
-    fn book(&mut self, books: &Books, id: BookId, now: Nanos) {
+    fn check_book(&mut self, books: &Books, id: BookId, now: Nanos) {
         let state = books.state(id);
         if matches!(state, BookState::Empty | BookState::Disconnected) {
             return;
@@ -44,21 +44,21 @@ impl Oracle {
         let record = &self.connections[index];
         let Some(traffic) = &record.traffic else {
             let actual = format!("{} is {state} without a connection", books.name(id));
-            return self.report(now, Invariant::Trust, "disconnected".to_owned(), actual);
+            return self.report(now, Invariant::Validity, "disconnected".to_owned(), actual);
         };
         if shown.epoch().0 != record.epochs
             || (state.is_live() && !self.is_desired(index, books, id))
         {
             let expected = format!("epoch {}, and desired", record.epochs);
             let actual = format!("{} is {state}, epoch {:?}", books.name(id), shown.epoch());
-            return self.report(now, Invariant::Trust, expected, actual);
+            return self.report(now, Invariant::Validity, expected, actual);
         }
         let upgraded = traffic.upgraded;
         let Some(after) = self.since(index, books.name(id), state, now) else {
             return;
         };
         if state.is_live() && self.is_delta(index) {
-            self.delta_is_proved(index, id, now);
+            self.check_delta_liveness(index, id, now);
         }
         let mut copy = std::mem::take(&mut self.levels);
         let sides = sides(shown, &mut copy);
@@ -70,7 +70,7 @@ impl Oracle {
         self.levels = copy;
     }
 
-    /// Since when the server must have had the levels of a book; none when they may be any.
+    /// The time since which the server must have had the levels of a book; `None` for any time.
     fn since(&self, index: usize, name: &str, state: BookState, now: Nanos) -> Option<Nanos> {
         if self.is_delta(index) {
             let is_lost = matches!(state, BookState::Gap(_) | BookState::Crossed);
@@ -85,7 +85,7 @@ impl Oracle {
         Some(earliest.before(transit).max(traffic.upgraded))
     }
 
-    /// Which book of which server it is, looked up once.
+    /// Identifies the server's book of a client's book, and caches the result.
     fn identify(&mut self, books: &Books, id: BookId) -> (usize, Book, usize) {
         let known = self.known.entry(id).or_insert_with(|| {
             let index = books.connection(id).map_or(usize::MAX, index_of);
@@ -135,20 +135,20 @@ impl Oracle {
             levels.find(|level| !timeline.had(side, level, upgraded))
         });
         let (invariant, why) = if let Some(level) = alien {
-            let why = format!("{}:{} was never the server's", level.ticks, level.lots);
+            let why = format!("the server never had {}:{}", level.ticks, level.lots);
             (Invariant::Level, why)
         } else if timeline.find(sides, upgraded, 0).is_some() {
-            let why = format!("it was so before {} ns", after.0);
+            let why = format!("a state before {} ns", after.0);
             (Invariant::Staleness, why)
         } else {
-            (Invariant::LiveBook, "it is of several moments".to_owned())
+            (Invariant::LiveBook, "a mixture of states".to_owned())
         };
         let expected = format!("{book:?} within the limit, now {last}");
         let actual = format!("{state}, {why}: {}", show(sides));
         self.report(now, invariant, expected, actual);
     }
 
-    /// A desired book that is not live, or a desired room that is not confirmed.
+    /// Describes a desired book that is not live, or a desired room that is not confirmed.
     pub(in super::super) fn not_recovered(&self, books: &Books) -> Option<String> {
         let is_live = |index: usize, name: &str| {
             let mut own = books.ids().filter(|id| {
@@ -183,7 +183,7 @@ impl Oracle {
     }
 }
 
-/// The levels of a book, copied when it is a ladder.
+/// The levels of a book. Those of a ladder are copied.
 fn sides<'a>(book: BookRef<'a>, copy: &'a mut [Vec<Level>; 2]) -> [&'a [Level]; 2] {
     if let Some(flat) = book.as_flat() {
         return [flat.bids(), flat.asks()];
@@ -196,7 +196,7 @@ fn sides<'a>(book: BookRef<'a>, copy: &'a mut [Vec<Level>; 2]) -> [&'a [Level]; 
     [bids, asks]
 }
 
-/// The best levels of a book.
+/// The best four levels of each side as text.
 fn show(sides: [&[Level]; 2]) -> String {
     let side = |levels: &[Level]| {
         let levels = levels.iter().take(4);

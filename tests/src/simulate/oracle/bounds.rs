@@ -1,34 +1,33 @@
-//! Bounds of queues, memory and timers.
+//! Checks the bounds of queues, memory and timers.
 
 use ticklot_book::Nanos;
 
 use super::super::subscription::Subscription;
 use super::{Invariant, Oracle};
 
-/// The most messages that are written and wait for a place.
+/// The maximum number of messages in the outgoing queue.
 const QUEUED: usize = 64;
 
-/// The most messages that are remembered for their answers, by the client's documentation. It also
-/// says for how long: sixteen times the acknowledgement timeout, in which no more than ten a second can be sent.
+/// The maximum number of unanswered messages according to the client's documentation. They are kept for 16 times the
+/// acknowledgement timeout, in which at most ten a second are sent.
 const UNANSWERED: usize = 1_024;
 const MEMORY: u32 = 16;
 
-/// The most books: two outcomes of each market in each currency, and one of each symbol of the others.
+/// The maximum number of books: two outcomes of each market in each currency, and one for each symbol of the other venues.
 const BOOKS: usize = 16;
 
 /// The load of a client's connection.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Load {
-    /// Messages that are written and wait for a place.
+    /// Messages in the outgoing queue.
     pub(in super::super) queued: usize,
-    /// Messages that were sent and are not answered.
+    /// Unanswered messages.
     pub(in super::super) unanswered: usize,
-    /// Rooms, desired or being left.
+    /// Rooms that are desired or being unsubscribed.
     pub(in super::super) rooms: usize,
     /// Books of all connections.
     pub(in super::super) books: usize,
-    /// The time that the client's clock shows, and when it wants to be woken; both only while it is
-    /// open.
+    /// The client's time and its next timer, while the connection is open.
     pub(in super::super) wake: Option<(Nanos, Nanos)>,
 }
 
@@ -63,7 +62,7 @@ impl Oracle {
         }
     }
 
-    /// How many messages may be remembered: those that can be sent while one is.
+    /// The limit of unanswered messages: those that can be sent until the first is dropped.
     fn unanswered(&self) -> usize {
         let memory = self.ack_timeout * MEMORY + self.lost();
         let seconds = memory.as_secs() + 2;

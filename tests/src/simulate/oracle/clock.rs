@@ -1,4 +1,4 @@
-//! The client's clock as the simulation sees it: it may be set back, or stand still, but never runs ahead.
+//! The history of the client's clock. It may be set back or stop, but never gains time.
 
 use std::time::Duration;
 
@@ -7,42 +7,41 @@ use ticklot_book::Nanos;
 /// The history of the client's clock.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// The start of each stretch and how far the clock was ahead in it, oldest first.
-    stretches: Vec<(Nanos, Duration)>,
+    /// The start of each interval and the clock's lead over virtual time in it, oldest first.
+    intervals: Vec<(Nanos, Duration)>,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
         Self {
-            stretches: Vec::new(),
+            intervals: Vec::new(),
         }
     }
 
-    /// It shows `shown` at `now`.
+    /// Records that it shows `shown` at `now`.
     pub(super) fn set(&mut self, now: Nanos, shown: Nanos) {
-        self.stretches.push((now, shown.since(now)));
+        self.intervals.push((now, shown.since(now)));
     }
 
-    /// The earliest moment at which it showed less than `length` before what it shows now: what
-    /// happened then is, to the client, no older than that.
+    /// The earliest time that is at most `length` ago on the client's clock.
     pub(super) fn earliest(&self, now: Nanos, length: Duration) -> Nanos {
-        let ahead = self.stretches.last().map_or(Duration::ZERO, |it| it.1);
+        let ahead = self.intervals.last().map_or(Duration::ZERO, |it| it.1);
         let shown = now.after(ahead).before(length);
         let mut earliest = now.before(length);
-        for (position, (from, ahead)) in self.stretches.iter().enumerate() {
-            let until = self.stretches.get(position + 1).map_or(now, |next| next.0);
-            let moment = shown.before(*ahead).max(*from);
-            if moment <= until {
-                earliest = earliest.min(moment);
+        for (index, (from, ahead)) in self.intervals.iter().enumerate() {
+            let until = self.intervals.get(index + 1).map_or(now, |next| next.0);
+            let start = shown.before(*ahead).max(*from);
+            if start <= until {
+                earliest = earliest.min(start);
             }
         }
         earliest
     }
 
-    /// How much time it has lost in all.
+    /// The total time that it has lost.
     pub(super) fn lost(&self) -> Duration {
-        let first = self.stretches.first().map_or(Duration::ZERO, |it| it.1);
-        let last = self.stretches.last().map_or(Duration::ZERO, |it| it.1);
+        let first = self.intervals.first().map_or(Duration::ZERO, |it| it.1);
+        let last = self.intervals.last().map_or(Duration::ZERO, |it| it.1);
         first.saturating_sub(last)
     }
 }
@@ -58,9 +57,9 @@ mod tests {
         clock.set(s(0), s(100));
         assert_eq!(clock.earliest(s(50), d(10)), s(40));
         clock.set(s(50), s(145));
-        // It shows 147, which is 10 after 137, which it showed at 37.
+        // It shows 147. It showed 137 at 37.
         assert_eq!(clock.earliest(s(52), d(10)), s(37));
-        // It shows 165: what it showed at 155 was after the step.
+        // It shows 165. It showed 155 at 60, after the step.
         assert_eq!(clock.earliest(s(70), d(10)), s(60));
         assert_eq!(clock.lost(), d(5));
     }

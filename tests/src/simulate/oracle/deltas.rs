@@ -1,4 +1,4 @@
-//! The delta venue: which deltas and snapshots reached the client, read without the client's code.
+//! Records the delta venue's messages to the client, which it reads without the client's code.
 
 use serde_json::Value;
 use ticklot::BookId;
@@ -9,22 +9,22 @@ use super::super::plan::{ConnectionPlan, DELTA};
 use super::history::Book;
 use super::{Invariant, Oracle};
 
-/// What the client received of a symbol on one connection.
+/// The messages about a symbol that the client received on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Received {
-    /// The highest number of all messages.
+    /// The highest id of all messages.
     highest: u64,
-    /// The same before the call to the session that is under way. A live book has everything up to it.
+    /// The same before the current call to the session. A live book contains everything up to it.
     applied: u64,
-    /// The number of the last message that was not one of the server's, until a later snapshot: a book
-    /// that is a gap may have levels of it, also when it waited for an earlier snapshot.
+    /// The id of the last altered message, until a later snapshot. A gap book may contain its levels, even if it was buffered
+    /// until an earlier snapshot.
     altered: Option<u64>,
-    /// The number of the snapshot in the call that is under way. The handler sees the gap until then.
+    /// The id of the snapshot in the current call. Until the end of the call, the handler may see the gap.
     snapshot: Option<u64>,
 }
 
 impl Oracle {
-    /// Records when the server's books got their numbers.
+    /// Records the times of the server's update ids.
     pub(super) fn record_numbers(&mut self, host: &Host, now: Nanos) {
         host.numbers(|symbol, number| {
             let numbered = self.numbered.entry(symbol).or_default();
@@ -62,7 +62,7 @@ impl Oracle {
         }
     }
 
-    /// The client had its call for all messages that reached it.
+    /// The client has processed all received messages.
     pub(super) fn deltas_applied(&mut self) {
         let open = self
             .connections
@@ -77,12 +77,12 @@ impl Oracle {
         });
     }
 
-    /// When a book of the server got a number.
+    /// The time of an update id of the server.
     fn numbered_at(&self, symbol: &str, number: u64) -> Option<Nanos> {
         self.numbered.get(symbol)?.get(&number).copied()
     }
 
-    /// Whether the levels of a message are those of the server's book of its number.
+    /// Whether the levels of a message equal those of the server's book at its id.
     fn is_genuine(&self, message: &Message) -> bool {
         let at = self.numbered_at(&message.symbol, message.number);
         let timeline = self.history.get(&Book::new(DELTA, &message.symbol, 0));
@@ -97,8 +97,8 @@ impl Oracle {
         both.all(|(side, levels)| levels.iter().all(|level| is_in(side, level)))
     }
 
-    /// Since when a book that was not lost may have had its levels: the moment of the last message that
-    /// the client received. None for a gap after an altered message, which may have any.
+    /// The time since which the server must have had the levels of a book: that of the last message that the client received.
+    /// `None` for a gap after an altered message, which may have any levels.
     pub(super) fn delta_since(&self, index: usize, name: &str, is_gap: bool) -> Option<Nanos> {
         let traffic = self.connections[index].traffic.as_ref()?;
         let received = traffic.received.get(name);
@@ -110,21 +110,21 @@ impl Oracle {
         Some(at.unwrap_or(traffic.upgraded))
     }
 
-    /// A live book of the delta venue is proved by a frame of its connection within the limit.
-    pub(super) fn delta_is_proved(&mut self, index: usize, id: BookId, now: Nanos) {
+    /// Checks that the connection of a live book received a frame within the staleness limit.
+    pub(super) fn check_delta_liveness(&mut self, index: usize, id: BookId, now: Nanos) {
         let earliest = self.clock.earliest(now, self.limit);
-        let heard = self.connections[index]
+        let received = self.connections[index]
             .traffic
             .as_ref()
             .map(|traffic| traffic.last_received);
-        if heard.is_some_and(|heard| heard < earliest) {
+        if received.is_some_and(|received| received < earliest) {
             let expected = format!("a frame since {} ns", earliest.0);
-            let actual = format!("book {id} is live, the last frame was at {heard:?}");
+            let actual = format!("book {id} is live, the last frame was at {received:?}");
             self.report(now, Invariant::Staleness, expected, actual);
         }
     }
 
-    /// With faults of deltas only, every gap is repaired without a new connection.
+    /// Checks that with delta faults only, every gap was repaired without a new connection.
     pub(in super::super) fn check_connections(&mut self, now: Nanos) {
         let is_new = |index: &&super::ConnectionRecord| {
             matches!(index.plan, ConnectionPlan::Delta) && index.epochs > 1

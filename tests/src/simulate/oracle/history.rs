@@ -1,4 +1,4 @@
-//! Every state of every book that a server had, with its time.
+//! The history of every book of the servers.
 
 use ticklot_book::{Level, Nanos};
 
@@ -24,7 +24,7 @@ impl Book {
     }
 }
 
-/// The levels of a book from a time on; none while the server was down.
+/// The levels of a book from a time on; `None` while the server was down.
 #[derive(Debug)]
 struct Entry {
     from: Nanos,
@@ -45,35 +45,35 @@ impl Timeline {
         }
     }
 
-    /// The index of an entry with these levels that lasted beyond `after`.
+    /// The index of an entry with these levels that was valid after `after`.
     pub(super) fn find(&self, sides: [&[Level]; 2], after: Nanos, hint: usize) -> Option<usize> {
         if self.is(hint, sides, after) {
             return Some(hint);
         }
-        let connections = (0..self.entries.len()).rev();
-        let mut late = connections.take_while(|position| self.until(*position) > after);
-        late.find(|position| self.is(*position, sides, after))
+        self.late(after).find(|index| self.is(*index, sides, after))
     }
 
-    fn is(&self, position: usize, sides: [&[Level]; 2], after: Nanos) -> bool {
-        let Some(Entry {
-            sides: Some(own), ..
-        }) = self.entries.get(position)
-        else {
-            return false;
-        };
-        self.until(position) > after && own[0] == sides[0] && own[1] == sides[1]
+    /// The indexes of the entries that were valid after `after`, newest first.
+    fn late(&self, after: Nanos) -> impl Iterator<Item = usize> + '_ {
+        let indexes = (0..self.entries.len()).rev();
+        indexes.take_while(move |index| self.until(*index) > after)
     }
 
-    /// Whether it had a level on a side at some moment after `after`.
+    fn is(&self, index: usize, sides: [&[Level]; 2], after: Nanos) -> bool {
+        let entry = self.entries.get(index).and_then(|it| it.sides.as_ref());
+        entry.is_some_and(|own| {
+            self.until(index) > after && own[0] == sides[0] && own[1] == sides[1]
+        })
+    }
+
+    /// Whether a side had a level at some time after `after`.
     pub(super) fn had(&self, side: usize, level: &Level, after: Nanos) -> bool {
-        let connections = (0..self.entries.len()).rev();
-        let late = connections.take_while(|position| self.until(*position) > after);
-        late.filter_map(|position| self.entries[position].sides.as_ref())
+        self.late(after)
+            .filter_map(|index| self.entries[index].sides.as_ref())
             .any(|sides| sides[side].contains(level))
     }
 
-    /// The levels at a moment; none while the server was down.
+    /// The levels at a time; `None` while the server was down.
     pub(super) fn at(&self, time: Nanos) -> Option<&[Vec<Level>; 2]> {
         let later = self.entries.partition_point(|entry| entry.from <= time);
         self.entries.get(later.checked_sub(1)?)?.sides.as_ref()
@@ -84,9 +84,9 @@ impl Timeline {
         self.entries.last()?.sides.as_ref()
     }
 
-    /// When the entry ended.
-    fn until(&self, position: usize) -> Nanos {
-        let next = self.entries.get(position + 1);
+    /// The end of an entry.
+    fn until(&self, index: usize) -> Nanos {
+        let next = self.entries.get(index + 1);
         next.map_or(Nanos(u64::MAX), |next| next.from)
     }
 }

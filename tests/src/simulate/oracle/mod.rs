@@ -1,8 +1,8 @@
-//! The oracle: checks the invariants after every event, with records of its own.
+//! The oracle: checks the invariants after every event, against its independent records.
 //!
-//! It records the servers' books over time, the traffic in both directions and the user's subscriptions,
-//! and compares them with the books and events of the client under test. No code of the client's
-//! rules is in it: it reads messages by the contract, with `serde_json`.
+//! It records the servers' books over time, the traffic in both directions and the user's subscriptions, and compares them
+//! with the books and events of the client under test. It shares no code with the client: it reads messages with
+//! `serde_json`, according to the venues' contracts.
 
 mod books;
 mod bounds;
@@ -32,9 +32,9 @@ use super::subscription::Subscription;
 /// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// An invariant.
+    /// The invariant.
     pub invariant: Invariant,
-    /// When it was violated, in virtual time.
+    /// The time of the violation, in virtual time.
     pub at: Nanos,
     /// The expected state.
     pub expected: String,
@@ -52,48 +52,36 @@ impl fmt::Display for Violation {
     }
 }
 
-/// An invariant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// A live book is one that the server had.
-    LiveBook,
-    /// No level is in a book that the server never had in this epoch.
-    Level,
-    /// A live book is no older than the limit.
-    Staleness,
-    /// Only what is desired, on a connection that is open, is live.
-    Trust,
-    /// Ten messages in any second.
-    Rate,
-    /// Pings are answered, and sent, in time.
-    Pings,
-    /// Every desired room is confirmed, being asked for, or reported as refused.
-    Rooms,
-    /// Each change of a book's state has one event with its cause, in the call that caused it.
-    Events,
-    /// Queues, memory and timers are bounded.
-    Bounds,
-    /// After the last fault every book is live again in time.
-    Recovery,
+/// Declares the invariants with their descriptions.
+macro_rules! invariants {
+    ($($name:ident: $text:literal,)*) => {
+        /// An invariant.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Invariant {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl fmt::Display for Invariant {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$name => $text,)*
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LiveBook => "a live book equals the server's at some moment within the limit",
-            Self::Level => "no level survives that the server never had in this epoch",
-            Self::Staleness => "a live book is no older than the staleness limit",
-            Self::Trust => "only a desired book of an open connection is more than a memory",
-            Self::Rate => "at most ten messages in any second on a connection",
-            Self::Pings => "pings are answered and sent in time",
-            Self::Rooms => "a desired room is confirmed, being asked for, or reported as refused",
-            Self::Events => {
-                "each change of a book's state has one event with its cause, in the call that caused it"
-            }
-            Self::Bounds => "queues, memory and timers are bounded",
-            Self::Recovery => "after the faults all books are live again in time",
-        })
-    }
+invariants! {
+    LiveBook: "a live book equals the server's book at some time within the staleness limit",
+    Level: "no book has a level that the server did not have in this epoch",
+    Staleness: "a live book is not older than the staleness limit",
+    Validity: "only a desired book of an open connection is live",
+    Rate: "a connection carries at most ten messages in any second",
+    Pings: "pings are sent and answered in time",
+    Rooms: "a desired room is confirmed, requested, or reported as refused",
+    Events: "each change of a book's state has one event with its cause, in the call that caused it",
+    Bounds: "queues, memory and timers are bounded",
+    Recovery: "after the last fault all books are live again in time",
 }
 
 /// The oracle's record of a client's connection.
@@ -102,9 +90,9 @@ struct ConnectionRecord {
     plan: ConnectionPlan,
     /// The user's subscriptions.
     subscriptions: BTreeSet<Subscription>,
-    /// How many connections there were.
+    /// The number of its connections so far.
     epochs: u32,
-    /// The one that is open.
+    /// The open connection.
     traffic: Option<Traffic>,
 }
 
@@ -113,15 +101,15 @@ struct ConnectionRecord {
 pub(super) struct Oracle {
     history: BTreeMap<Book, Timeline>,
     connections: Vec<ConnectionRecord>,
-    /// What each book of the client's is, and where it was found in its history.
+    /// For each book of the client: its connection, the server's book, and the last match in the book's history.
     known: BTreeMap<BookId, (usize, Book, usize)>,
-    /// The state of each book as the events have it.
+    /// The state of each book according to the events.
     reported: BTreeMap<BookId, BookState>,
-    /// When each symbol of the delta server got each of its numbers.
+    /// The time of each update id of the delta server's symbols.
     numbered: BTreeMap<&'static str, BTreeMap<u64, Nanos>>,
-    /// How many gaps were repaired on their connection.
+    /// The number of gaps that were repaired on their connection.
     repairs: u64,
-    /// Space for the levels of a ladder.
+    /// A buffer for the levels of a ladder.
     levels: [Vec<Level>; 2],
     clock: Clock,
     limit: Duration,
@@ -159,13 +147,13 @@ impl Oracle {
         }
     }
 
-    /// The first violation, if there was one.
+    /// The first violation, if any.
     pub(super) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
 
-    /// The client goes on after a pause, in which it could not send a ping. A complaint about too many
-    /// messages that waited for it may delay the next one further.
+    /// The client resumes after a pause, in which it could not send pings. Queued rate limit errors may delay the next ping
+    /// further.
     pub(super) fn resumed(&mut self, now: Nanos) {
         let open = self
             .connections
@@ -174,7 +162,7 @@ impl Oracle {
         open.for_each(|traffic| traffic.last_ping = now);
     }
 
-    /// How many gaps were repaired on their connection.
+    /// The number of gaps that were repaired on their connection.
     pub(super) fn repairs(&self) -> u64 {
         self.repairs
     }
@@ -184,7 +172,7 @@ impl Oracle {
         self.clock.set(now, shown);
     }
 
-    /// How much time the client's clock has lost.
+    /// The total time that the client's clock has lost.
     pub(super) fn lost(&self) -> Duration {
         self.clock.lost()
     }
@@ -204,7 +192,7 @@ impl Oracle {
         }
     }
 
-    /// A connection of the client's is open; the server upgraded it at `upgraded`.
+    /// A connection of the client is open; the server upgraded it at `upgraded`.
     pub(super) fn opened(&mut self, index: usize, upgraded: Nanos, now: Nanos) {
         let record = &mut self.connections[index];
         record.epochs += 1;

@@ -1,4 +1,4 @@
-//! Every desired room is confirmed, requested or refused.
+//! Checks that every desired room is confirmed, requested or refused.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use ticklot_book::Nanos;
 use super::super::plan::ConnectionPlan;
 use super::{Invariant, Oracle};
 
-/// How long a room that waits to be asked for may see nothing leave: a complaint pauses for two
-/// windows of 1.1 s and stretches them eightfold.
+/// The maximum time without an outgoing message while a room is queued: a rate limit error pauses sending for two windows
+/// of 1.1 s, and lengthens the windows eightfold.
 pub(super) const IDLE: Duration = Duration::from_secs(12);
 
 impl Oracle {
     /// Checks the client's stage of each desired room.
     pub(in super::super) fn rooms(&mut self, index: usize, venue: &Bayse, now: Nanos) {
-        if let Some((expected, actual)) = self.forgotten(index, venue, now) {
+        if let Some((expected, actual)) = self.wrong_stage(index, venue, now) {
             self.report(now, Invariant::Rooms, expected, actual);
         }
     }
 
     /// The first room whose stage is wrong: the expected and the actual state.
-    fn forgotten(&self, index: usize, venue: &Bayse, now: Nanos) -> Option<(String, String)> {
+    fn wrong_stage(&self, index: usize, venue: &Bayse, now: Nanos) -> Option<(String, String)> {
         let record = &self.connections[index];
         let ConnectionPlan::Bayse { currency, .. } = &record.plan else {
             return None;
@@ -32,9 +32,9 @@ impl Oracle {
             let topic = subscription.topic();
             let stage = venue.topics().find(|(it, _)| **it == topic);
             let Some((_, stage)) = stage else {
-                return Some((format!("{room} is desired"), "it is forgotten".to_owned()));
+                return Some((format!("{room} is desired"), "it is unknown".to_owned()));
             };
-            if let Some(expected) = self.untrue(index, &room, stage, now) {
+            if let Some(expected) = self.unmet(index, &room, stage, now) {
                 return Some((
                     expected,
                     format!("{room} is {stage:?} on connection {index}"),
@@ -48,11 +48,11 @@ impl Oracle {
         let mut all = venue.topics();
         let extra = all
             .find(|(topic, stage)| *stage != SubscriptionState::Unsubscribing && !is_kept(topic));
-        extra.map(|it| ("nothing that is not desired".to_owned(), format!("{it:?}")))
+        extra.map(|it| ("only desired rooms".to_owned(), format!("{it:?}")))
     }
 
     /// The condition of a room's stage, if it does not hold.
-    fn untrue(
+    fn unmet(
         &self,
         index: usize,
         room: &str,
@@ -61,34 +61,34 @@ impl Oracle {
     ) -> Option<String> {
         let traffic = self.connections[index].traffic.as_ref()?;
         let lost = self.lost();
-        let timeout = self.ack_timeout * 16 + IDLE + lost;
-        let asked = traffic
+        let limit = self.ack_timeout * 16 + IDLE + lost;
+        let is_requested = traffic
             .requested
             .get(room)
-            .is_some_and(|at| now.since(*at) <= timeout);
+            .is_some_and(|at| now.since(*at) <= limit);
         let is_true = match stage {
-            // A room that is due is sent within `IDLE` of the last message. A room that the server ended
-            // is due after a wait: a quarter of the timeout, doubled up to four times. So it is sent
-            // within four times the timeout and `IDLE` of its end, or of a later message.
+            // A room that is due is sent within `IDLE` of the last message. A room that the server ended is due after a
+            // quarter of the acknowledgement timeout, doubled up to four times. So it is sent within four times the timeout
+            // and `IDLE` of its end, or of a later message.
             SubscriptionState::Waiting => {
                 let wait = 4 * self.ack_timeout;
                 let ended = traffic.ended.get(room);
                 now.since(traffic.last_sent) <= IDLE + lost
                     || ended.is_some_and(|at| now.since(*at) <= wait + IDLE + lost)
             }
-            SubscriptionState::Requested => asked,
+            SubscriptionState::Requested => is_requested,
             SubscriptionState::Subscribed => traffic.confirmed.contains(room),
             SubscriptionState::Refused => traffic.is_refused(room),
-            // Nothing here leaves a desired room.
+            // The simulation does not unsubscribe desired rooms.
             SubscriptionState::Unsubscribing | SubscriptionState::Renewing => false,
         };
         (!is_true).then(|| match stage {
             SubscriptionState::Waiting => {
                 "a message within 12 s, after the wait of an ended room".to_owned()
             }
-            SubscriptionState::Requested => "a request not long ago".to_owned(),
+            SubscriptionState::Requested => "a recent request".to_owned(),
             SubscriptionState::Subscribed => "a confirmation".to_owned(),
-            SubscriptionState::Refused => "an error that names it, and a report of it".to_owned(),
+            SubscriptionState::Refused => "an error that names it, and its report".to_owned(),
             SubscriptionState::Unsubscribing | SubscriptionState::Renewing => {
                 "a desired room".to_owned()
             }

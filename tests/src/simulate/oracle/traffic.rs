@@ -1,4 +1,4 @@
-//! The traffic of a connection, read by the venue's contract.
+//! The traffic of a connection, read according to the venue's contract.
 
 use std::time::Duration;
 
@@ -13,40 +13,39 @@ use super::super::plan::{BAYSE, ConnectionPlan};
 use super::deltas::Received;
 use super::{ConnectionRecord, Invariant, Oracle};
 
-/// The venue's limit: so many messages in any second.
+/// The venue's limit of messages in any second.
 const MESSAGES: usize = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long an answer to a ping may take, in a simulation where sending takes none.
-const ANSWER: Duration = Duration::from_millis(100);
+/// The time limit of a pong. Sending takes no time in the simulation.
+const PONG_LIMIT: Duration = Duration::from_millis(100);
 
 /// One open connection.
 #[derive(Debug)]
 pub(super) struct Traffic {
     /// When the server upgraded it.
     pub(super) upgraded: Nanos,
-    /// Frames with a longer latency than every later one: when they arrived, and how
-    /// long it took.
+    /// The arrival and the latency of frames that took longer than every later one.
     slowest: VecDeque<(Nanos, Duration)>,
-    /// When the client sent its last messages.
+    /// The times of the client's last messages.
     sent: VecDeque<Nanos>,
-    /// When the client last sent a message, or received a rate limit error.
+    /// The time of the client's last message, or of the last rate limit error.
     pub(super) last_sent: Nanos,
-    /// When the client last sent a ping of its own.
+    /// The time of the client's last ping.
     pub(super) last_ping: Nanos,
-    /// The server's ping that is to be answered.
+    /// The time of the server's unanswered ping.
     ping_to_answer: Option<Nanos>,
-    /// Rooms that the client requested, and when it last did.
+    /// Rooms that the client requested, and the last time.
     pub(super) requested: BTreeMap<String, Nanos>,
-    /// Rooms that the server confirmed, and has not ended since.
+    /// Rooms that the server confirmed and has not ended.
     pub(super) confirmed: BTreeSet<String>,
-    /// Rooms that the server ended after it confirmed them, and when it last did.
+    /// Rooms that the server ended after a confirmation, and the last time.
     pub(super) ended: BTreeMap<String, Nanos>,
     /// Errors that the server sent.
     pub(super) errors: Vec<String>,
-    /// Rooms, or texts of errors, that the client reported as refused.
+    /// Rooms or error texts that the client reported as refused.
     pub(super) reported: BTreeSet<String>,
-    /// When the last frame was received.
+    /// The time of the last received frame.
     pub(super) last_received: Nanos,
     /// The messages of the delta venue, by symbol.
     pub(super) received: BTreeMap<String, Received>,
@@ -71,17 +70,17 @@ impl Traffic {
         }
     }
 
-    /// Whether the server sent an error that names a room's market, event or user, and the client
-    /// reported it for this room.
+    /// Whether the server sent an error that names the room's market, event or user, and the client reported it for this
+    /// room.
     pub(super) fn is_refused(&self, room: &str) -> bool {
         let id = room.split(':').nth(1).unwrap_or(room);
         let is_named = self.errors.iter().any(|error| error.contains(id));
         is_named && (self.reported.contains(room) || self.reported.contains(id))
     }
 
-    /// The longest latency of a frame that arrived since then.
+    /// The longest latency of a frame that arrived since a time.
     pub(super) fn transit(&self, since: Nanos) -> Duration {
-        let mut late = self.slowest.iter().filter(|(came, _)| *came >= since);
+        let mut late = self.slowest.iter().filter(|(arrived, _)| *arrived >= since);
         late.next().map_or(Duration::ZERO, |(_, took)| *took)
     }
 
@@ -90,9 +89,9 @@ impl Traffic {
             self.slowest.pop_back();
         }
         self.slowest.push_back((now, took));
-        // Bounded: what is this old is no more asked for.
-        const MOST: usize = 4_096;
-        if self.slowest.len() > MOST {
+        // Bounded. Such old entries are not needed.
+        const LIMIT: usize = 4_096;
+        if self.slowest.len() > LIMIT {
             self.slowest.pop_front();
         }
     }
@@ -105,7 +104,7 @@ impl Oracle {
         let ConnectionRecord { plan, traffic, .. } = &mut self.connections[index];
         let Some(traffic) = traffic else {
             let actual = format!("connection {index} sends without being open");
-            return self.report(now, Invariant::Trust, "silence".to_owned(), actual);
+            return self.report(now, Invariant::Validity, "silence".to_owned(), actual);
         };
         traffic.last_sent = now;
         if !is_bayse {
@@ -137,7 +136,7 @@ impl Oracle {
         }
     }
 
-    /// A frame that the server made at `born` reaches the client.
+    /// A frame that the server created at `born` reaches the client.
     pub(in super::super) fn received(
         &mut self,
         index: usize,
@@ -190,19 +189,19 @@ impl Oracle {
         }
     }
 
-    /// Checks that pings are sent, and answered.
+    /// Checks that pings are sent and answered.
     pub(super) fn pings(&mut self, index: usize, now: Nanos) {
         let lost = self.lost();
         let Some(traffic) = &self.connections[index].traffic else {
             return;
         };
         if let Some(ping_to_answer) = traffic.ping_to_answer
-            && now.since(ping_to_answer) > ANSWER
+            && now.since(ping_to_answer) > PONG_LIMIT
         {
             let actual = format!("none since {} ns on connection {index}", ping_to_answer.0);
             self.report(now, Invariant::Pings, "a pong".to_owned(), actual);
         } else if let Some(every) = self.ping_every.filter(|_| self.is_bayse(index)) {
-            // A complaint pauses for two windows, and stretches them eightfold.
+            // A rate limit error pauses for two windows, and lengthens them eightfold.
             let most = every + super::rooms::IDLE + lost;
             let silent = now.since(traffic.last_ping);
             if silent > most {
@@ -238,7 +237,7 @@ impl Traffic {
             Some("subscribed") => {
                 self.confirmed.insert(room.to_owned());
             }
-            // One that is not confirmed has no end: a repeated message begins no further wait.
+            // Only a confirmed room has an end: a repeated message does not start another wait.
             Some("unsubscribed") if self.confirmed.remove(room) => {
                 self.ended.insert(room.to_owned(), now);
             }
@@ -261,10 +260,9 @@ pub(in super::super) fn requested_rooms(message: &Value, currency: Currency) -> 
         return Vec::new();
     }
     let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-    let suffix = if currency == Currency::Ngn {
-        ":NGN"
-    } else {
-        ""
+    let suffix = match currency {
+        Currency::Ngn => ":NGN",
+        _ => "",
     };
     match message["channel"].as_str() {
         Some("orderbook") => {

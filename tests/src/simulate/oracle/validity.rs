@@ -1,5 +1,5 @@
-//! Each change of a book's state has exactly one event, with its cause, in the call to the session that
-//! caused it and before the [`Event::Book`] of the same message.
+//! Checks that each change of a book's state has exactly one event with its cause. The event must be in the call to the
+//! session that caused it, before the [`Event::Book`] of the same message.
 
 use ticklot::events::{Cause, StateChange};
 use ticklot::{BookId, BookState, Books, Event, Gap};
@@ -8,8 +8,8 @@ use ticklot_book::Nanos;
 use super::{Invariant, Oracle};
 
 impl Oracle {
-    /// An event is delivered. A change starts from the state that was reported last and is a change; an
-    /// update of a book finds its state reported.
+    /// Checks a delivered event. A state change must start from the last reported state and change it. A book update requires
+    /// that the book's state has been reported.
     pub(super) fn delivered(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
         match event {
             Event::State(change) => {
@@ -27,8 +27,7 @@ impl Oracle {
         }
     }
 
-    /// The cause fits the state and the venue. A gap that ends as a live book was repaired on its
-    /// connection.
+    /// Checks that the cause fits the state and the venue, and counts gaps that were repaired on their connection.
     fn check_cause(&mut self, change: &StateChange<'_>, books: &Books, now: Nanos) {
         let index = books.connection(change.book).map(super::index_of);
         let is_delta = index.is_some_and(|index| self.is_delta(index));
@@ -41,7 +40,7 @@ impl Oracle {
         self.repairs += u64::from(is_delta && is_repair);
     }
 
-    /// A call to a session is over: all changes were reported.
+    /// Checks that all changes were reported by the end of a call to a session.
     pub(in super::super) fn call_over(&mut self, books: &Books, now: Nanos) {
         for id in books.ids() {
             self.compare(id, books, now);
@@ -63,7 +62,7 @@ impl Oracle {
     }
 }
 
-/// Whether a cause can lead to a state. Only the delta venue has deltas, and heartbeats that prove a book.
+/// Whether a cause can lead to a state. Only the delta venue has deltas, and heartbeats that revive a book.
 fn fits(change: &StateChange<'_>, is_delta: bool) -> bool {
     match (change.new, change.cause) {
         (BookState::Live, Cause::Snapshot)
