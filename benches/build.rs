@@ -5,7 +5,7 @@ fn main() {
     {
         let source = "src/bin/peers/parse/simdjson.cpp";
         println!("cargo:rerun-if-changed={source}");
-        // Optimised in every profile: it exists to be measured.
+        // Optimised in every profile, because it is measured.
         cc::Build::new()
             .cpp(true)
             .std("c++17")

@@ -1,8 +1,8 @@
-//! A snapshot to a book.
+//! Applies snapshots to a book.
 //!
-//! The levels are read in order from a pool; behind a decoder they would be in the nearest cache.
+//! The levels are read in order from a pool. After a decoder, they would be in the L1 cache.
 
-#![allow(missing_docs)] // criterion's macros write functions without
+#![allow(missing_docs)] // criterion's macros generate undocumented functions
 
 use std::hint::black_box;
 
@@ -31,7 +31,7 @@ fn apply(c: &mut Criterion) {
     }
 }
 
-/// How many levels a snapshot changes, on average; the first one not counted.
+/// The mean number of levels that a snapshot changes, without the first snapshot.
 fn changes(views: &[View]) -> f64 {
     let mut book = Book::new(Scale::UNIT);
     let mut counts = views.iter().map(|view| replace(&mut book, view));
@@ -43,7 +43,7 @@ fn changes(views: &[View]) -> f64 {
 
 fn replace(book: &mut Book, view: &View) -> usize {
     match book.apply_snapshot(&view.bids, &view.asks, Nanos(1)) {
-        // Found when they are asked for, so they are.
+        // The changes are computed lazily, so they are iterated over.
         Ok(changes) => black_box(changes.len()),
         Err(error) => unreachable!("{error}"),
     }

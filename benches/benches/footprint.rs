@@ -1,9 +1,9 @@
-//! How many lines of cache one message touches. Timings with cold caches do not repeat; these counts do, so CI
-//! compares them with `footprint.baseline.json`: see the program `count`, which runs this one under valgrind's
-//! lackey and reads the addresses of every access.
+//! Counts the cache lines that one message touches. Timings with cold caches are not repeatable, but these counts are, so
+//! CI compares them with `footprint.baseline.json`. The program `count` runs this one under valgrind's lackey, and reads
+//! the addresses of all accesses.
 //!
-//! Each row decodes messages until the decoder is warm, then one more between two stores to a mark. The rows run on
-//! a thread, because the alignment of the main thread's stack depends on the environment.
+//! Each row decodes messages until the decoder is warm, then one more between two stores to a mark. The rows run on a
+//! second thread, because the alignment of the main thread's stack depends on the environment.
 
 #![allow(missing_docs)]
 
@@ -22,10 +22,10 @@ use ticklot_book::{Book, Nanos, Scale};
 use ticklot_frame::jayx::Envelope;
 use ticklot_frame::{DecodePath, bayse, jayx};
 
-/// A dozen messages or more: templates are learnt, and buffers have grown. Building them is traced too, which is slow.
+/// At least a dozen messages, for templates and buffers. No more, because building them is traced too, which is slow.
 const POOL_BYTES: usize = 30_000;
 
-/// The trace shows each store to it.
+/// The stores to it separate the rows in the trace.
 static MARK: AtomicU32 = AtomicU32::new(0);
 
 fn main() {
@@ -45,7 +45,7 @@ fn rows() {
     peers(jayx.frames(), bayse.frames());
 }
 
-/// Does the work of all frames but the last, then measures it with that one.
+/// Runs `work` with all frames but the last, then measures it with the last one.
 fn row<T>(name: &str, frames: &[Vec<u8>], mut work: impl FnMut(&[u8]) -> T) -> Option<T> {
     let (text, warm) = frames.split_last()?;
     for frame in warm {
@@ -59,7 +59,7 @@ fn row<T>(name: &str, frames: &[Vec<u8>], mut work: impl FnMut(&[u8]) -> T) -> O
     Some(result)
 }
 
-/// As [`row`]. A message that takes the general path says nothing about the usual one.
+/// As [`row`]. The message must take the fast path.
 fn our_row(name: &str, frames: &[Vec<u8>], work: impl FnMut(&[u8]) -> Option<DecodePath>) {
     assert_eq!(
         row(name, frames, work),
@@ -110,7 +110,7 @@ fn bayse_rows(frames: &[Vec<u8>]) {
     });
 }
 
-/// Decoding alone. The text is checked for UTF-8, as by ours; a packet of JayX is cut beforehand.
+/// Decoding alone. The text is validated as UTF-8, as by our decoders. Packets of JayX are stripped beforehand.
 #[cfg(feature = "peers")]
 fn peers(jayx: &[Vec<u8>], bayse: &[Vec<u8>]) {
     use parse::serde::{Books, SerdeJson, Sonic};

@@ -1,9 +1,9 @@
-//! A level set and the best prices read, and ten levels of both sides read, on a deep book of either storage.
+//! Sets a level and reads the best prices, and reads ten levels of both sides, of a deep book with either storage.
 //!
-//! The feed is [`ticklot_benches::walk`]: about 1,100 levels a side, single levels that come, change and
-//! go, a price that leaves the window. A pass over it is one iteration; times are for a message.
+//! The feed is [`ticklot_benches::walk`]: about 1,100 levels a side, changes of single levels, and a price that leaves the
+//! window. One iteration is a pass over it; times are per message.
 
-#![allow(missing_docs)] // criterion's macros write functions without
+#![allow(missing_docs)] // criterion's macros generate undocumented functions
 
 use std::hint::black_box;
 
@@ -13,14 +13,14 @@ use ticklot_benches::{SEED, WalkStep, walk};
 use ticklot_book::{Book, BookView, Delta, DeltaBook, Flat, Ids, Ladder, Level, Nanos, Scale};
 use ticklot_book::{Sequence, Side, Snapshot, Storage, Ticks};
 
-/// Messages of a pass: more than any cache holds.
+/// The messages of a pass: more than any cache holds.
 const STEPS: usize = 200_000;
 
 fn update(c: &mut Criterion) {
     let (first, steps) = walk(SEED, STEPS);
     let mut group = c.benchmark_group("incremental/update");
     group.throughput(Throughput::Elements(STEPS as u64));
-    // Each pass begins with the same book: at the end of one the price is somewhere else.
+    // Each pass starts with the same book, because a pass moves the price.
     group.bench_function("Book<Ladder>", |b| {
         let book = filled::<Ladder>(&first);
         b.iter_batched_ref(|| book.clone(), |book| set_all(book, &steps), PerIteration);
@@ -96,7 +96,7 @@ fn read(c: &mut Criterion) {
     let flat = filled::<Flat>(&first);
     group.bench_function("Book<Flat>", |b| b.iter(|| ten(black_box(&flat))));
     drop(group);
-    touched(&ladder, &steps);
+    print_input(&ladder, &steps);
 }
 
 fn ten<S: Storage>(book: &Book<S>) -> [[Level; 10]; 2] {
@@ -107,12 +107,12 @@ fn ten<S: Storage>(book: &Book<S>) -> [[Level; 10]; 2] {
     black_box(out)
 }
 
-/// Says what was measured.
-fn touched(book: &Book<Ladder>, steps: &[WalkStep]) {
+/// Prints a description of the input.
+fn print_input(book: &Book<Ladder>, steps: &[WalkStep]) {
     let window = book.storage(Side::Bid).window();
     let beyond = |step: &&WalkStep| step.side == Side::Bid && step.level.ticks < window.1;
     println!(
-        "{} messages, {} of them of bids beyond the window as it begins; {} and {} levels; {} bytes",
+        "{} messages, {} of them bids beyond the initial window; {} and {} levels; {} bytes",
         steps.len(),
         steps.iter().filter(beyond).count(),
         book.depth_levels(Side::Bid),

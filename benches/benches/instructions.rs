@@ -1,9 +1,9 @@
-//! How many instructions each stage takes, counted by callgrind. Counts repeat exactly where timings do not, so
-//! they are what CI holds against `instructions.baseline.json`: see the program `count`.
+//! Counts the instructions of each stage with callgrind. Counts are repeatable, unlike timings, so CI compares them with
+//! `instructions.baseline.json`: see the program `count`.
 //!
-//! Each benchmark does 32 messages of a pool with buffers that have grown; the setup is not counted.
+//! Each benchmark processes 32 messages of a pool. Its buffers have grown before, and its setup is not counted.
 
-// gungraun's macros write functions without documentation, in modules of their own
+// gungraun's macros generate modules with undocumented functions
 #![allow(missing_docs, unused_qualifications)]
 
 use std::hint::black_box;
@@ -24,10 +24,10 @@ use ticklot_frame::kraken::Depth;
 use ticklot_frame::{Lines, bayse, jayx, kraken};
 use ticklot_sim::market::View;
 
-/// The messages of a benchmark; of a frame of eight lines, the frames are four.
+/// The messages of a benchmark. With eight lines a frame, these are four frames.
 const MESSAGES: usize = 32;
 
-/// A decoder that has seen the messages, and a book that holds the last of them.
+/// A decoder after one pass over the messages, and a book with the last of them.
 struct Work<D> {
     decoder: D,
     book: Book,
@@ -94,7 +94,7 @@ fn apply_all_bayse(work: &mut Work<bayse::Decoder>) {
     }
 }
 
-// What is returned is dropped after the count.
+// Returned values are dropped after the count.
 #[library_benchmark]
 #[bench::jayx_20(jayx(pool(Shape::single(FrameFormat::JayxSocketIo, 20))))]
 #[bench::jayx_100(jayx(pool(Shape::single(FrameFormat::JayxSocketIo, 100))))]
@@ -146,7 +146,7 @@ fn apply_bayse(mut work: Work<bayse::Decoder>) -> Work<bayse::Decoder> {
     work
 }
 
-/// A book that has seen the snapshots once.
+/// A book after one pass over the snapshots.
 fn few(levels: usize) -> (Book, Vec<View>) {
     let views = snapshots(levels, Flow::Calm, SEED, MESSAGES);
     let mut book = Book::new(Scale::UNIT);
@@ -156,7 +156,7 @@ fn few(levels: usize) -> (Book, Vec<View>) {
 
 fn replace_all(book: &mut Book, views: &[View]) {
     for view in views {
-        // Its changes are found when they are asked for.
+        // The changes are computed lazily, so they are iterated over.
         let changes = book.apply_snapshot(&view.bids, &view.asks, Nanos(1));
         changes.into_iter().flatten().for_each(|change| {
             black_box(change);
@@ -172,7 +172,7 @@ fn replace((mut book, views): (Book, Vec<View>)) -> (Book, Vec<View>) {
     (book, views)
 }
 
-/// A session that has seen the frames, as `Feed` drives one.
+/// A session after one pass over the frames, driven as by `Feed`.
 struct Driven<V> {
     session: Session<V>,
     books: Books,
@@ -229,7 +229,7 @@ fn session_bayse(mut driven: Driven<Bayse>) -> Driven<Bayse> {
     driven
 }
 
-/// A session that has seen the deltas, back at their snapshot.
+/// A session after one pass over the deltas, reset to their snapshot.
 fn kraken_driven(is_ladder: bool) -> Driven<Kraken> {
     let (snapshot, frames) = deltas(SEED, MESSAGES).frames();
     let venue = Kraken::any().scale(Scale::UNIT).depth(Depth::D1000);
@@ -243,7 +243,7 @@ fn kraken_driven(is_ladder: bool) -> Driven<Kraken> {
     driven
 }
 
-// From the entry of the session to the handler's return, with the checksum: deltas of one level.
+// Deltas of one level, from the call of the session to the handler's return, with the checksum.
 #[library_benchmark]
 #[bench::flat(kraken_driven(false))]
 #[bench::ladder(kraken_driven(true))]
@@ -252,7 +252,7 @@ fn session_kraken(mut driven: Driven<Kraken>) -> Driven<Kraken> {
     driven
 }
 
-/// A book at the snapshot of the same deltas, which it has seen.
+/// A book after one pass over the same deltas, reset to their snapshot.
 fn delta_book<S: Storage>() -> (DeltaBook<S>, Deltas) {
     let deltas = deltas(SEED, MESSAGES);
     let mut book = deltas.book::<S>();
@@ -288,7 +288,7 @@ fn kraken_scale() -> Scale {
     Scale::new(1, 8).unwrap_or(Scale::UNIT)
 }
 
-/// Kraken's updates of two levels, as the venue writes them.
+/// Kraken's updates of two levels, in the venue's format.
 fn kraken_frames() -> (kraken::Decoder, Vec<Vec<u8>>) {
     let frame = |n: usize| {
         format!(

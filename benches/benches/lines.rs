@@ -1,6 +1,6 @@
-//! Splitting a frame of eight lines.
+//! Splits frames of eight lines.
 
-#![allow(missing_docs)] // criterion's macros write functions without
+#![allow(missing_docs)] // criterion's macros generate undocumented functions
 
 use std::hint::black_box;
 

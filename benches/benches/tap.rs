@@ -1,21 +1,19 @@
-//! What it costs the reading task that somebody looks on: a frame through `Session` without a tap, with a
-//! flight recorder, and with a recorder, which is given time to write between the frames that are
-//! measured.
+//! The cost of a tap for the reading task: a frame through `Session` without a tap, with a flight recorder, and with a
+//! recorder. The recorder has time to write between the measured frames.
 
-#![allow(missing_docs)] // criterion's macros write functions without
+#![allow(missing_docs)] // criterion's macros generate undocumented functions
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ticklot::capture::FlightOptions;
-use ticklot::capture::{Incidents, RecordOptions, Recorder};
+use ticklot::capture::{FlightOptions, Incidents, RecordOptions, Recorder};
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::observe::Tap;
 use ticklot::{Books, ConnectionId, Nanos, Options, Session};
 use ticklot_benches::{FrameFormat, Pool, Shape, read_touch};
 
-/// How many frames are measured between two rests: 3 MB, of a queue of 32 MiB.
+/// The number of frames between two pauses: 3 MB of the queue's 32 MiB.
 const BATCH: u64 = 1_000;
 
 fn taps(c: &mut Criterion) {
@@ -24,14 +22,14 @@ fn taps(c: &mut Criterion) {
     let folder = std::env::temp_dir().join(format!("ticklot-tap-{}", std::process::id()));
     measure(c, "none", frames, None, |_| {});
     for kib in [64, 256, 1024] {
-        let mut rules = FlightOptions::default();
-        rules.bytes = kib << 10;
-        let incidents = made(Incidents::create(&folder, 0, rules));
+        let mut options = FlightOptions::default();
+        options.bytes = kib << 10;
+        let incidents = expect(Incidents::create(&folder, 0, options));
         let name = format!("ring of {kib} KiB");
         measure(c, &name, frames, Some(Box::new(incidents)), |_| {});
     }
     let file = folder.join("log.jsonl.zst");
-    let recorder = made(Recorder::create(&file, 0, RecordOptions::default()));
+    let recorder = expect(Recorder::create(&file, 0, RecordOptions::default()));
     let status = recorder.clone();
     let rest = |frames| {
         let is_behind = || {
@@ -43,22 +41,21 @@ fn taps(c: &mut Criterion) {
         }
     };
     measure(c, "recorder", frames, Some(Box::new(recorder)), rest);
-    let recorded = made(status.finish());
-    assert_eq!(recorded.dropped, 0, "it was given time");
-    // Of the system's folder for such: what stays behind is removed with it.
+    let recorded = expect(status.finish());
+    assert_eq!(recorded.dropped, 0, "the pauses were too short");
+    // A failure leaves the folder to the system's clean-up.
     let _ = std::fs::remove_dir_all(folder);
 }
 
-/// What the benchmark cannot go on without.
-fn made<T, E: std::fmt::Debug>(it: Result<T, E>) -> T {
+/// The value, or a panic with the error.
+fn expect<T, E: std::fmt::Debug>(it: Result<T, E>) -> T {
     match it {
         Ok(it) => it,
         Err(error) => unreachable!("{error:?}"),
     }
 }
 
-/// Reads the frames in a cycle, and calls `rest` with how many there were behind each batch of them,
-/// which is not measured.
+/// Processes the frames in a cycle. After each batch it calls `rest` with the number of frames so far, unmeasured.
 fn measure(
     c: &mut Criterion,
     name: &str,
@@ -67,7 +64,7 @@ fn measure(
     rest: impl Fn(u64),
 ) {
     let mut books = Books::new();
-    let venue = made(JayX::new("BTCUSDT").envelope(Envelope::SocketIo).build());
+    let venue = expect(JayX::new("BTCUSDT").envelope(Envelope::SocketIo).build());
     let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
     tap.into_iter().for_each(|tap| session.tap(tap));
     let opened = session.opened(Nanos(0), &mut books, &mut read_touch);
@@ -94,14 +91,14 @@ fn measure(
         });
     });
     let stats = session.stats();
-    // None at all, when it was not asked for by name.
+    // Without frames, the command line selected another benchmark.
     let applied = stats.frames == 0 || stats.snapshots > 0;
     assert!(stats.bad_lines == 0 && applied, "{stats:?}");
 }
 
 criterion_group! {
     name = benches;
-    // Short, since most of the time is the recorder's rest.
+    // Short, since the recorder's pauses take most of the time.
     config = ticklot_benches::criterion()
         .measurement_time(Duration::from_millis(100))
         .warm_up_time(Duration::from_millis(50))

@@ -1,7 +1,6 @@
-//! The whole way inside the process: a frame through `Session`, and the handler reads the best
-//! prices.
+//! The whole path inside the process: a frame through `Session` until the handler has read the best prices.
 
-#![allow(missing_docs)] // criterion's macros write functions without
+#![allow(missing_docs)] // criterion's macros generate undocumented functions
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,24 +12,14 @@ use ticklot::jayx::JayX;
 use ticklot::venue::Venue;
 use ticklot::{Books, ConnectionId, Nanos, Options, Scale, Session};
 use ticklot_benches::{
-    BAYSE_SCALE, FrameFormat, Pool, Shape, log_throughput, pool_throughput, read_touch, recorded,
+    BAYSE_SCALE, FrameFormat, Pool, log_throughput, pool_throughput, read_touch, recorded,
+    timed_shapes,
 };
 use ticklot_frame::jayx::Envelope;
 
 fn pools(c: &mut Criterion) {
     let mut group = c.benchmark_group("whole");
-    let shapes = [
-        (
-            "jayx socket.io, 20",
-            Shape::single(FrameFormat::JayxSocketIo, 20),
-        ),
-        ("jayx bare, 100", Shape::single(FrameFormat::JayxBare, 100)),
-        ("bayse, 3", Shape::single(FrameFormat::Bayse, 3)),
-        ("bayse, 20", Shape::single(FrameFormat::Bayse, 20)),
-        ("bayse, 100", Shape::single(FrameFormat::Bayse, 100)),
-        ("bayse, 8 lines of 20", Shape::batch(8, 20)),
-    ];
-    for (name, shape) in shapes {
+    for (name, shape) in timed_shapes() {
         let pool = Pool::new(shape);
         group.throughput(pool_throughput(&pool));
         frames_of(&mut group, name, shape.wire, BAYSE_SCALE, pool.frames());
@@ -61,7 +50,7 @@ fn frames_of(
     }
 }
 
-/// Reads the frames in a cycle, one an iteration.
+/// Processes the frames in a cycle, one in each iteration.
 fn session(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

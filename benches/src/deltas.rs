@@ -16,13 +16,13 @@ pub struct Deltas {
     deltas: Vec<(Side, [Level; 1], u32)>,
 }
 
-/// A snapshot of about 1,100 levels a side and this many deltas, all decided by `seed`.
+/// A snapshot of about 1,100 levels a side and `count` deltas. `seed` determines all of them.
 #[must_use]
 pub fn deltas(seed: u64, count: usize) -> Deltas {
     let (first, steps) = walk(seed, count);
     let of = |side| {
         let all = first.iter().filter(move |step| step.side == side);
-        // A level may be set several times, and the last one counts.
+        // A level may be set several times; the last one counts.
         let levels: BTreeMap<i64, i64> = all
             .map(|step| (step.level.ticks.0, step.level.lots.0))
             .collect();
@@ -46,19 +46,19 @@ pub fn deltas(seed: u64, count: usize) -> Deltas {
     }
 }
 
-/// The venue's checksum: of Kraken, over ten levels a side.
+/// Kraken's checksum of the best ten levels a side.
 fn checksum<S: Storage>(book: &Book<S>) -> u32 {
     kraken::checksum(book.levels(Side::Ask), book.levels(Side::Bid))
 }
 
 impl Deltas {
-    /// How many deltas there are.
+    /// The number of deltas.
     #[must_use]
     pub fn len(&self) -> usize {
         self.deltas.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no deltas.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.deltas.is_empty()
@@ -73,7 +73,7 @@ impl Deltas {
         Some((sides, *checksum))
     }
 
-    /// A book that has the snapshot.
+    /// A book with the snapshot.
     #[must_use]
     pub fn book<S: Storage>(&self) -> DeltaBook<S> {
         let book = Book::<S>::with_storage(Scale::UNIT);
@@ -82,7 +82,7 @@ impl Deltas {
         book
     }
 
-    /// Brings a book back to the snapshot.
+    /// Resets a book to the snapshot.
     pub fn reset<S: Storage>(&self, book: &mut DeltaBook<S>) {
         let snapshot = book::Snapshot {
             bids: &self.first[0],
@@ -92,7 +92,7 @@ impl Deltas {
         assert!(book.apply_snapshot(&snapshot, Nanos(1)).is_ok());
     }
 
-    /// Applies all deltas to a book at the snapshot.
+    /// Applies all deltas to a book at the snapshot, and calls `each` after every one.
     pub fn apply<S: Storage>(&self, book: &mut DeltaBook<S>, mut each: impl FnMut(&Book<S>)) {
         for at in 0..self.len() {
             let Some(([bids, asks], checksum)) = self.sides(at) else {
@@ -110,7 +110,7 @@ impl Deltas {
         }
     }
 
-    /// The frame of the snapshot, and those of the deltas.
+    /// The frames of the snapshot and of the deltas.
     #[must_use]
     pub fn frames(&self) -> (Vec<u8>, Vec<Vec<u8>>) {
         let [bids, asks] = &self.first;

@@ -1,23 +1,23 @@
-//! What the benchmarks share: inputs, and settings.
+//! The inputs and settings that the benchmarks share.
 //!
-//! Each stage of the way from frame to book has a benchmark of its own, and the whole way has one:
+//! Each stage of the path from frame to book has a benchmark, and so has the whole path:
 //!
 //! | benchmark | measures |
 //! |---|---|
 //! | `lines` | splitting a frame of eight lines |
-//! | `decode` | a frame to a message, both venues |
-//! | `apply` | a snapshot to a book |
-//! | `incremental` | single levels to a deep book of either storage |
-//! | `whole` | all of it through `ticklot::Session`, and the best prices read |
-//! | `tap` | the same with nobody, a flight recorder or a recorder that looks on |
-//! | `instructions` | the instructions that each takes, by callgrind; the program `count` holds them against a baseline |
-//! | `footprint` | the lines of cache that one message touches, by lackey; `count` compares them with a baseline too |
+//! | `decode` | decoding a frame, for both venues |
+//! | `apply` | applying a snapshot to a book |
+//! | `incremental` | setting single levels of a deep book, with either storage |
+//! | `whole` | a frame through `ticklot::Session`, until the handler has read the best prices |
+//! | `tap` | the same without a tap, with a flight recorder, and with a recorder |
+//! | `instructions` | the instructions of each stage, counted by callgrind; the program `count` compares them with a baseline |
+//! | `footprint` | the cache lines that one message touches, traced by lackey; `count` compares them with a baseline too |
 //!
-//! The program `peers` measures all of it beside other crates, in one run.
+//! The program `peers` compares ticklot with other crates in one run.
 //!
-//! Inputs are a [`Pool`] of messages, and the recorded logs where they are present
-//! ([`recorded`]). Run the timings with `cargo bench -p ticklot-benches --features criterion`, one with `--bench decode`,
-//! and each only once, to see that it works, with `-- --test`.
+//! The inputs are a [`Pool`] of messages, and the recorded logs if they are present ([`recorded`]). Run the timings with
+//! `cargo bench -p ticklot-benches --features criterion`. Add `--bench decode` for one of them, or `-- --test` to run each
+//! once as a check.
 
 mod deltas;
 mod market;
@@ -37,6 +37,8 @@ use ticklot::{Books, Event};
 pub use crate::deltas::{Deltas, deltas};
 pub use crate::market::{Flow, snapshots, without_a_common_price};
 pub use crate::messages::MessageKind;
+#[cfg(feature = "criterion")]
+pub use crate::pool::timed_shapes;
 pub use crate::pool::{
     BAYSE_SCALE, FrameFormat, POOL_BYTES, Pool, SEED, Shape, mean_bytes, reordered, spaced,
 };
@@ -44,9 +46,8 @@ pub use crate::pool::{
 pub use crate::timing::{criterion, log_throughput, pool_throughput};
 pub use crate::walk::{WALK_LEVELS, WalkStep, walk};
 
-/// A strategy that reads the best prices of the book that changed.
-// What a handler is called with.
-#[allow(clippy::needless_pass_by_value)]
+/// A strategy that reads the best prices of the changed book.
+#[allow(clippy::needless_pass_by_value)] // the signature of a handler
 pub fn read_touch(event: Event<'_>, books: &Books) -> ControlFlow<()> {
     if let Event::Book(update) = event
         && let Some(book) = books.live(update.book)

@@ -1,4 +1,4 @@
-//! Messages other than order books, in pools that do not repeat.
+//! Messages other than order books, in pools without repetitions.
 
 use fastrand::Rng;
 use ticklot_book::{Lots, Scale, Side, Ticks};
@@ -16,26 +16,26 @@ use crate::pool::BAYSE_SCALE;
 /// A kind of message other than an order book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
-    /// A candle of JayX, in a Socket.IO packet: mostly one that is known already.
+    /// A candle of JayX, in a Socket.IO packet. Most of them update an earlier candle.
     Kline,
-    /// The balances of an account at JayX: two to six.
+    /// Two to six balances of an account at JayX.
     Positions,
-    /// One's own orders at JayX: one to three that are open no more, and one to three that are.
+    /// Orders of an account at JayX: one to three closed and one to three open ones.
     OpenOrders,
-    /// The prices of an event of Bayse Markets: one to three markets.
+    /// The prices of one to three markets of an event of Bayse Markets.
     PriceUpdate,
-    /// The price of an asset, as Bayse Markets tells it.
+    /// An asset price of Bayse Markets.
     AssetPrice,
     /// A fill at Bayse Markets: `buy_order` and `sell_order`.
     Fill,
-    /// A fill of one's own order at Bayse Markets: `order_updated`.
+    /// A fill of an account's order at Bayse Markets: `order_updated`.
     OrderUpdated,
-    /// The answer of Bayse Markets to a ping.
+    /// The reply of Bayse Markets to a ping.
     Pong,
 }
 
 impl MessageKind {
-    /// The event of JayX in whose packets it comes; none for a message of Bayse Markets.
+    /// The event of its packets at JayX; `None` for a message of Bayse Markets.
     #[must_use]
     pub const fn event(self) -> Option<&'static str> {
         match self {
@@ -48,14 +48,14 @@ impl MessageKind {
         }
     }
 
-    /// The least number of messages, one at least, that hold `bytes` bytes together. `seed` decides all
-    /// of them; each differs from the one before.
+    /// At least one message, and no more than necessary for `bytes` bytes in all. `seed` determines all of them. No message
+    /// repeats an earlier one.
     #[must_use]
     pub fn messages(self, seed: u64, bytes: usize) -> Vec<Vec<u8>> {
         let mut rng = Rng::with_seed(seed);
         let (mut messages, mut held) = (Vec::new(), 0);
         while held < bytes.max(1) {
-            // Each a little later: no message repeats an earlier one.
+            // The times differ, so no message repeats an earlier one.
             let now_ms = 1_700_000_000_000 + 37 * messages.len() as u64;
             let text = self.write(&mut rng, now_ms);
             held += text.len();
@@ -99,13 +99,13 @@ fn kline(rng: &mut Rng, now_ms: u64) -> String {
     wire::jayx::kline("BTCUSDT", &candle, rng.u8(0..20) == 0)
 }
 
-/// A quantity of any number of digits.
+/// A quantity with a random number of digits.
 fn lots(rng: &mut Rng, most_bits: u32) -> Lots {
     let bits = rng.u32(4..most_bits);
     Lots(rng.i64(1..1_i64 << bits))
 }
 
-/// Assets, and the decimals of their amounts.
+/// Assets and the decimals of their amounts.
 const ASSETS: [(&str, u8); 8] = [
     ("BTC", 6),
     ("USDT", 8),
@@ -143,7 +143,7 @@ fn balance(rng: &mut Rng, (asset, decimals): (&str, u8)) -> Balance {
 
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "1INCHUSDT", "SOLBTC"];
 
-/// What a tick and a lot of JayX are worth.
+/// The scale of JayX.
 const JAYX_SCALE: Scale = match Scale::new(2, 6) {
     Ok(scale) => scale,
     Err(_) => Scale::UNIT,
@@ -151,13 +151,13 @@ const JAYX_SCALE: Scale = match Scale::new(2, 6) {
 
 fn open_orders(rng: &mut Rng, now_ms: u64) -> String {
     let (closed, open) = (rng.usize(1..=3), rng.usize(1..=3));
-    let order = |place| own_order(rng, place >= closed, now_ms);
+    let order = |index| own_order(rng, index >= closed, now_ms);
     let orders: Vec<_> = (0..closed + open).map(order).collect();
     let symbol = SYMBOLS[rng.usize(..SYMBOLS.len())];
     wire::jayx::open_orders(symbol, JAYX_SCALE, &orders)
 }
 
-/// An order that is open, or open no more. Only one with a limit can be open.
+/// An open or a closed order. Only orders with a limit can be open.
 fn own_order(rng: &mut Rng, is_open: bool, now_ms: u64) -> OwnOrder {
     let (ticks, wanted) = (Ticks(lots(rng, 24).0), lots(rng, 30));
     let id_bits = rng.u32(4..34);
@@ -222,8 +222,7 @@ fn price_update(rng: &mut Rng, now_ms: u64) -> String {
         kind: EVENT.kind,
         markets,
     };
-    let timestamp = now_ms;
-    Message::new(Body::PriceUpdate(Data { data }), timestamp).to_json()
+    Message::new(Body::PriceUpdate(Data { data }), now_ms).to_json()
 }
 
 fn asset_price(rng: &mut Rng, now_ms: u64) -> String {
@@ -240,8 +239,7 @@ fn asset_price(rng: &mut Rng, now_ms: u64) -> String {
         },
         timestamp: now_ms - rng.u64(1..50),
     };
-    let timestamp = now_ms;
-    Message::new(Body::AssetPrice(Data { data }), timestamp).to_json()
+    Message::new(Body::AssetPrice(Data { data }), now_ms).to_json()
 }
 
 fn fill(rng: &mut Rng, now_ms: u64) -> String {
@@ -288,7 +286,7 @@ fn order_updated(rng: &mut Rng, now_ms: u64) -> String {
     } else {
         Lots(rng.i64(1..=wanted.0))
     };
-    // Some of it for a tick less, so that the average may be finer than a tick.
+    // Some lots are a tick cheaper, so the average may be finer than a tick.
     let less = if rng.bool() { rng.i64(0..filled.0) } else { 0 };
     let order = Order {
         id: 1,
@@ -338,26 +336,24 @@ mod tests {
         MessageKind::Pong,
     ];
 
-    fn is_right(kind: MessageKind, message: &[u8]) -> bool {
+    /// The kind of a decoded message.
+    fn decoded(kind: MessageKind, message: &[u8]) -> Option<MessageKind> {
         if kind.event().is_some() {
-            let mut decoder = jayx::Decoder::default();
-            let decoded = decoder.decode(message).unwrap();
-            return match kind {
-                MessageKind::Kline => matches!(decoded, jayx::Message::Kline(_)),
-                MessageKind::Positions => matches!(decoded, jayx::Message::Positions(_)),
-                MessageKind::OpenOrders => matches!(decoded, jayx::Message::OpenOrders(_)),
-                _ => false,
+            return match jayx::Decoder::default().decode(message).unwrap() {
+                jayx::Message::Kline(_) => Some(MessageKind::Kline),
+                jayx::Message::Positions(_) => Some(MessageKind::Positions),
+                jayx::Message::OpenOrders(_) => Some(MessageKind::OpenOrders),
+                _ => None,
             };
         }
         let mut decoder = bayse::Decoder::new();
-        let decoded = decoder.decode(message, &BAYSE_SCALE).unwrap();
-        match kind {
-            MessageKind::Kline | MessageKind::Positions | MessageKind::OpenOrders => false,
-            MessageKind::PriceUpdate => matches!(decoded, bayse::Message::PriceUpdate(_)),
-            MessageKind::AssetPrice => matches!(decoded, bayse::Message::AssetPrice(_)),
-            MessageKind::Fill => matches!(decoded, bayse::Message::Activity(_)),
-            MessageKind::OrderUpdated => matches!(decoded, bayse::Message::OrderUpdated(_)),
-            MessageKind::Pong => matches!(decoded, bayse::Message::Pong { .. }),
+        match decoder.decode(message, &BAYSE_SCALE).unwrap() {
+            bayse::Message::PriceUpdate(_) => Some(MessageKind::PriceUpdate),
+            bayse::Message::AssetPrice(_) => Some(MessageKind::AssetPrice),
+            bayse::Message::Activity(_) => Some(MessageKind::Fill),
+            bayse::Message::OrderUpdated(_) => Some(MessageKind::OrderUpdated),
+            bayse::Message::Pong { .. } => Some(MessageKind::Pong),
+            _ => None,
         }
     }
 
@@ -365,7 +361,8 @@ mod tests {
     fn messages_are_distinct() {
         for kind in KINDS {
             let messages = kind.messages(1, 50_000);
-            assert!(messages.iter().all(|message| is_right(kind, message)));
+            let is_kind = |message: &Vec<u8>| decoded(kind, message) == Some(kind);
+            assert!(messages.iter().all(is_kind));
             assert_eq!(messages, kind.messages(1, 50_000));
             let mut once = messages.clone();
             once.sort_unstable();

@@ -1,14 +1,31 @@
-//! Pools of frames that do not repeat: `ticklot_sim::pool`.
+//! Pools of frames without repetitions, from `ticklot_sim::pool`.
 
 pub use ticklot_sim::pool::{
     BAYSE_SCALE, FrameFormat, POOL_BYTES, Pool, SEED, Shape, reordered, spaced,
 };
 
-/// The average length of `frames`.
+/// The mean length of `frames`.
 #[must_use]
 pub fn mean_bytes(frames: &[Vec<u8>]) -> u64 {
     let bytes: usize = frames.iter().map(Vec::len).sum();
     (bytes / frames.len().max(1)) as u64
+}
+
+/// The order books of the timings, and their names there.
+#[cfg(feature = "criterion")]
+#[must_use]
+pub fn timed_shapes() -> [(&'static str, Shape); 8] {
+    let (socket_io, bare) = (FrameFormat::JayxSocketIo, FrameFormat::JayxBare);
+    [
+        ("jayx socket.io, 20", Shape::single(socket_io, 20)),
+        ("jayx socket.io, 100", Shape::single(socket_io, 100)),
+        ("jayx bare, 20", Shape::single(bare, 20)),
+        ("jayx bare, 100", Shape::single(bare, 100)),
+        ("bayse, 3", Shape::single(FrameFormat::Bayse, 3)),
+        ("bayse, 20", Shape::single(FrameFormat::Bayse, 20)),
+        ("bayse, 100", Shape::single(FrameFormat::Bayse, 100)),
+        ("bayse, 8 lines of 20", Shape::batch(8, 20)),
+    ]
 }
 
 #[cfg(test)]
@@ -36,7 +53,7 @@ mod tests {
         Pool::build(shape, seed, 300_000)
     }
 
-    /// Checks that a book that is given a message holds what was written.
+    /// Applies a message to a book, and compares the book with the written levels.
     fn check(book: &mut Book, bids: &[Level], asks: &[Level], view: &View) {
         book.apply_snapshot(bids, asks, Nanos(0)).unwrap();
         assert!(book.live().is_some());
@@ -72,12 +89,12 @@ mod tests {
         let mut books = vec![Book::new(BAYSE_SCALE); pool.shape().lines];
         for (frame, views) in pool.frames().iter().zip(pool.written()) {
             assert_eq!(Lines::new(frame).count(), views.len());
-            for ((place, line), view) in Lines::new(frame).enumerate().zip(views) {
+            for ((index, line), view) in Lines::new(frame).enumerate().zip(views) {
                 match decoder.decode(line.bytes, &BAYSE_SCALE).unwrap() {
                     bayse::Message::OrderBook(update) => {
-                        assert_eq!(update.outcome_id, outcome_id(place));
+                        assert_eq!(update.outcome_id, outcome_id(index));
                         let view = without_counts(view);
-                        check(&mut books[place], update.bids, update.asks, &view);
+                        check(&mut books[index], update.bids, update.asks, &view);
                     }
                     other => panic!("{other:?}"),
                 }
@@ -102,10 +119,7 @@ mod tests {
             let pool = small(shape, 2);
             assert_eq!(pool.written().count(), pool.frames().len());
             for view in pool.written().flatten() {
-                assert_eq!(
-                    (view.bids.len(), view.asks.len()),
-                    (shape.levels, shape.levels)
-                );
+                assert_eq!([view.bids.len(), view.asks.len()], [shape.levels; 2]);
             }
         }
     }

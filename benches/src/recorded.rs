@@ -1,7 +1,7 @@
-//! The recorded logs: real order flow in the venues' shapes. They are not part of the project.
+//! The recorded logs: real order flow in the venues' formats. They are not part of the project.
 //!
-//! They are looked for in the folder that the environment variable `TICKLOT_DATA` names, a relative
-//! one from the workspace's root; without it in `../shared/data` from there.
+//! Their folder is the environment variable `TICKLOT_DATA`, or `../shared/data`. A relative path starts from the workspace's
+//! root.
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +13,13 @@ use crate::pool::FrameFormat;
 /// The scale of the recorded books of Bayse Markets.
 ///
 /// # Panics
-/// Never: the scale is checked when the crate is built.
+/// Never: the scale is evaluated at compile time.
 pub const BAYSE_SCALE: Scale = match Scale::new(6, 6) {
     Ok(scale) => scale,
     Err(_) => Scale::UNIT,
 };
 
-/// The logs, and what each is written in.
+/// The logs and their formats.
 const LOGS: [(&str, FrameFormat); 3] = [
     ("jayx-btcusdt-top20", FrameFormat::JayxSocketIo),
     ("jayx-btcusdt-top100", FrameFormat::JayxBare),
@@ -31,13 +31,13 @@ const LOGS: [(&str, FrameFormat); 3] = [
 pub struct Log {
     /// Its name.
     pub name: &'static str,
-    /// What it is written in.
+    /// Its format.
     pub wire: FrameFormat,
     /// Its frames, in order.
     pub frames: Vec<Vec<u8>>,
 }
 
-/// Every log that is there. Says in one line which are not.
+/// All present logs. Prints a line about the missing ones.
 #[must_use]
 pub fn logs() -> Vec<Log> {
     let folder = folder();

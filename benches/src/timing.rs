@@ -1,4 +1,4 @@
-//! Settings of criterion.
+//! The settings of criterion.
 
 use std::time::Duration;
 

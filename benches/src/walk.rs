@@ -1,47 +1,46 @@
-//! An incremental feed of a deep market: one level a message.
+//! An incremental feed of a deep market, with one level in each message.
 
 use ticklot_book::{Level, Lots, Side, Ticks};
 
-/// Levels a side that the walk keeps about.
+/// The approximate number of levels a side.
 pub const WALK_LEVELS: usize = 1_100;
 
-/// One level of one side set, or taken out when it has no lots.
+/// Sets one level of one side, or removes it if it has no lots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalkStep {
     /// The side.
     pub side: Side,
-    /// What rests there now.
+    /// The new level.
     pub level: Level,
 }
 
-/// The price that the walk begins at, in ticks: 61,800.0 at a tick of 0.1.
+/// The price at the start, in ticks: 61,800.0 with a tick of 0.1.
 const START: i64 = 618_000;
-/// How far from the touch most levels lie, on average, in ticks: half of what happens is within it.
+/// The mean distance from the touch of about half of the changes, in ticks.
 const NEAR: f64 = 25.0;
-/// The same for the rest.
+/// The same for most of the other ones.
 const DEEP: f64 = 900.0;
-/// One message in so many moves the touch by a tick.
+/// One message in this many moves the touch by a tick.
 const MOVES: u32 = 12;
-/// One message in so many is far away: up to half the price, beyond any window around the touch.
+/// One message in this many is far from the touch: up to half the price, beyond any window around the touch.
 const FAR: u32 = 400;
 
 /// The seeded market behind the feed.
 struct Market {
     random: u64,
-    /// The best bid is no higher than this, and the best ask higher.
+    /// The best bid is at most this, and the best ask is higher.
     touch: i64,
-    /// Which way the price goes for now.
+    /// The current direction of the price.
     drift: i64,
     sides: [std::collections::BTreeMap<i64, i64>; 2],
 }
 
-/// The first `steps` messages of a market that `seed` decides, and the levels that it begins with.
+/// The initial levels of a market that `seed` determines, and its first `steps` messages.
 ///
-/// There are about [`WALK_LEVELS`] levels a side. Levels come, change and go as on a venue's
-/// incremental feed: most near the touch, some deep, a few so far away that no window around the
-/// touch holds them. The price walks by single ticks, with runs of some thousand ticks one way, so
-/// that it leaves any window of the size of the book; when it does, the levels that it crosses
-/// go first, best first, as a trade takes them. No message crosses the book. A side is never empty.
+/// There are about [`WALK_LEVELS`] levels a side. Levels are added, changed and removed as on a venue's incremental feed:
+/// most near the touch, some deep, and a few beyond any window around the touch. The price moves by single ticks, with runs
+/// of some thousand ticks in one direction, so it leaves any window of the size of the book. Levels in its path are removed
+/// first, best first, as by trades. No message crosses the book, and no side becomes empty.
 #[must_use]
 pub fn walk(seed: u64, steps: usize) -> (Vec<WalkStep>, Vec<WalkStep>) {
     let mut market = Market {
@@ -64,7 +63,7 @@ pub fn walk(seed: u64, steps: usize) -> (Vec<WalkStep>, Vec<WalkStep>) {
 }
 
 impl Market {
-    /// A number from 0 to below `end` (Marsaglia's xorshift64).
+    /// A random number below `end` (Marsaglia's xorshift64).
     fn below(&mut self, end: u32) -> u32 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -133,7 +132,7 @@ impl Market {
         }
     }
 
-    /// The touch goes on by a tick; what rests in the way is taken.
+    /// Moves the touch by a tick, and removes the level in its path.
     fn shift(&mut self, out: &mut Vec<WalkStep>) {
         if self.below(6_000) == 0 {
             self.drift = -self.drift;
@@ -156,7 +155,7 @@ impl Market {
             self.shift(out);
         }
         let side = self.side();
-        // What goes is made up for where levels are too few.
+        // Replaces removed levels while there are too few.
         let full = self.sides[side as usize].len() > WALK_LEVELS;
         match self.below(5) {
             0 if full => self.remove_level(side, out),

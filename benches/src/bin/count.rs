@@ -1,11 +1,10 @@
 //! Counts instructions and cache lines, and compares them with the baselines:
 //! `cargo run -p ticklot-benches --features instructions --bin count`.
 //!
-//! It runs the benchmark `instructions` under callgrind and the benchmark `footprint` under lackey, both tools of
-//! valgrind. It prints each count next to its baseline, from `instructions.baseline.json` and
-//! `footprint.baseline.json`, and fails when a count exceeds the baseline by more than the tolerance, or is
-//! missing. Counts depend on the compiler. After a change of it, or for a change that is worth its price, `--bless`
-//! writes the files anew.
+//! It runs the benchmark `instructions` under callgrind and the benchmark `footprint` under lackey. Both are tools of
+//! valgrind. It prints each count next to its baseline from `instructions.baseline.json` or `footprint.baseline.json`, and
+//! fails if a count is missing or exceeds its baseline by more than the tolerance. Counts depend on the compiler. After a
+//! new compiler, or an intended increase, `--bless` writes the files again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::env;
@@ -19,25 +18,25 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use serde_json::Value;
 
-/// The version of the runner: that of the crate.
+/// The version of the runner, which must be that of the crate.
 const RUNNER: &str = "0.20.0";
 
-/// Runs what follows under lackey, which prints every access.
+/// Runs a benchmark under lackey, which prints every memory access.
 const LACKEY: &str = r#"target."cfg(all())".runner = ["valgrind", "--tool=lackey", "--trace-mem=yes", "--log-fd=1"]"#;
 
 /// Compares counts of instructions and cache lines with the baselines.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Takes the counts over as the new baselines
+    /// Writes the counts as the new baselines
     #[arg(long)]
     bless: bool,
-    /// How many percent an instruction count may be above its baseline
+    /// The allowed increase of an instruction count in percent
     #[arg(long, default_value_t = 2.0)]
     tolerance: f64,
-    /// The same for a footprint, which also depends on where the linker and the allocator put things
+    /// The same for a footprint, which also depends on addresses that the linker and the allocator choose
     #[arg(long, default_value_t = 5.0)]
     footprint_tolerance: f64,
-    /// Only prints the footprints, ours and the peers'
+    /// Only prints the footprints, including the peers'
     #[arg(long)]
     peers: bool,
 }
@@ -53,7 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let instructions = ("instructions", count()?, args.tolerance);
     let footprints = footprints("instructions")?;
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for (name, counts, tolerance) in [
         instructions,
         ("footprint", footprints, args.footprint_tolerance),
@@ -66,16 +65,16 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         let baseline = fs::read(&path).with_context(|| path.display().to_string())?;
         let baseline: Counts = serde_json::from_slice(&baseline)?;
-        wrong.extend(compare(&baseline, &counts, tolerance));
+        failures.extend(compare(&baseline, &counts, tolerance));
     }
-    for line in &wrong {
+    for line in &failures {
         println!("{line}");
     }
-    if wrong.is_empty() {
+    if failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     println!(
-        "if that is meant: cargo run -p ticklot-benches --features instructions --bin count -- --bless"
+        "if the increase is intended: cargo run -p ticklot-benches --features instructions --bin count -- --bless"
     );
     Ok(ExitCode::FAILURE)
 }
@@ -90,7 +89,7 @@ fn bench(name: &str, features: &str) -> Command {
     cargo
 }
 
-/// Runs the benchmark `instructions`, and reads its summaries: a JSON object a line.
+/// Runs the benchmark `instructions`, and reads its summaries: a JSON object on each line.
 fn count() -> anyhow::Result<Counts> {
     let output = bench("instructions", "instructions")
         .args(["--", "--output-format=json"])
@@ -107,7 +106,7 @@ fn count() -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-/// The runner, which is installed if it is not there in the right version.
+/// The path of the runner. Installs it if the required version is missing.
 fn runner() -> anyhow::Result<PathBuf> {
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"));
@@ -151,7 +150,7 @@ fn instructions(summary: &Value) -> Option<u64> {
     profile["data"]["total"]["metrics"]["Ir"]["values"]["new"].as_u64()
 }
 
-/// Runs the benchmark `footprint`, and reads its trace while it is written.
+/// Runs the benchmark `footprint`, and reads its trace from a pipe.
 fn footprints(features: &str) -> anyhow::Result<Counts> {
     let mut child = bench("footprint", features)
         .args(["--config", LACKEY])
@@ -164,14 +163,14 @@ fn footprints(features: &str) -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-/// The number of a cache line: its address by its size.
+/// The number of a cache line: its address divided by its size.
 type Line = u64;
 
-/// What a row touches between its two stores to the mark.
+/// The accesses of a row between its two stores to the mark.
 struct Row {
     name: String,
     mark: u64,
-    /// The lines of the message's own text, which are not counted.
+    /// The lines of the message's text, which are not counted.
     text: Range<Line>,
     is_measured: bool,
     instructions: u64,
@@ -180,7 +179,7 @@ struct Row {
 }
 
 impl Row {
-    /// What the benchmark prints before the first store: the name, then the mark and the text's start and length.
+    /// Reads the benchmark's line before the first store: the name, the mark, and the text's start and length.
     fn new(words: &str) -> Option<Self> {
         let mut words = words.split(' ');
         let name = words.next()?.to_owned();
@@ -197,7 +196,7 @@ impl Row {
         })
     }
 
-    /// Counts an access; the second store to the mark is the end.
+    /// Counts an access. Returns whether it is the second store to the mark, which ends the row.
     fn access(&mut self, kind: &str, address: u64, size: u64) -> bool {
         if matches!(kind, "S" | "M") && address == self.mark {
             self.is_measured = !self.is_measured;
@@ -219,7 +218,7 @@ impl Row {
             ("data_lines", self.data.len() as u64),
             ("instructions", self.instructions),
         ]
-        .map(|(what, count)| (format!("{}/{what}", self.name), count))
+        .map(|(kind, count)| (format!("{}/{kind}", self.name), count))
     }
 }
 
@@ -228,7 +227,7 @@ fn lines(address: u64, size: u64) -> Range<Line> {
     address / 64..(address + size).div_ceil(64)
 }
 
-/// Reads what lackey and the benchmark print: ` S 1ffefff8a8,8` is a store, `row` begins a row.
+/// Reads the output of lackey and the benchmark: ` S 1ffefff8a8,8` is a store, and `row` starts a row.
 fn read_trace(mut trace: impl BufRead) -> anyhow::Result<Counts> {
     let (mut counts, mut row, mut line) = (Counts::new(), None::<Row>, String::new());
     while trace.read_line(&mut line)? > 0 {
@@ -243,7 +242,7 @@ fn read_trace(mut trace: impl BufRead) -> anyhow::Result<Counts> {
         }
         line.clear();
     }
-    ensure!(row.is_none(), "a row without an end");
+    ensure!(row.is_none(), "a row is not complete");
     Ok(counts)
 }
 
@@ -255,25 +254,25 @@ fn access(line: &str) -> Option<(&str, u64, u64)> {
     Some((kind, address, size.parse().ok()?))
 }
 
-/// Prints both, and gives what is wrong.
+/// Prints the counts and their baselines, and returns the failures.
 fn compare(baseline: &Counts, counts: &Counts, tolerance: f64) -> Vec<String> {
     println!("{:<34}{:>14}{:>14}{:>9}", "", "baseline", "now", "");
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for (name, &count) in counts {
         let Some(&before) = baseline.get(name) else {
             println!("{name:<34}{:>14}{count:>14}", "-");
-            wrong.push(format!("{name} has no baseline"));
+            failures.push(format!("{name} has no baseline"));
             continue;
         };
         let percent = change(before, count);
         println!("{name:<34}{before:>14}{count:>14}{percent:>+8.2}%");
         if percent > tolerance {
-            wrong.push(format!("{name} is {percent:.2}% higher"));
+            failures.push(format!("{name} is {percent:.2}% higher"));
         }
     }
     let gone = baseline.keys().filter(|name| !counts.contains_key(*name));
-    wrong.extend(gone.map(|name| format!("{name} was not counted")));
-    wrong
+    failures.extend(gone.map(|name| format!("{name} was not counted")));
+    failures
 }
 
 #[allow(clippy::cast_precision_loss)] // far below 2^53
@@ -296,14 +295,14 @@ mod tests {
     fn reports_counts_above_tolerance() {
         let baseline = counts(&[("a", 1_000), ("b", 1_000), ("c", 1_000)]);
         let now = counts(&[("a", 1_020), ("b", 1_021), ("c", 10)]);
-        let wrong = compare(&baseline, &now, 2.0);
-        assert_eq!(wrong, ["b is 2.10% higher"]);
+        let failures = compare(&baseline, &now, 2.0);
+        assert_eq!(failures, ["b is 2.10% higher"]);
     }
 
     #[test]
     fn reports_missing_benchmarks() {
-        let wrong = compare(&counts(&[("gone", 1)]), &counts(&[("new", 1)]), 2.0);
-        assert_eq!(wrong, ["new has no baseline", "gone was not counted"]);
+        let failures = compare(&counts(&[("gone", 1)]), &counts(&[("new", 1)]), 2.0);
+        assert_eq!(failures, ["new has no baseline", "gone was not counted"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Order books as all contenders show them, and the peers' books.
+//! The common form of all contenders' order books, and the peers' books.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -75,8 +75,8 @@ impl<P: ParseBook> Process for Parse<P> {
     }
 }
 
-/// Two vectors that a parser writes into: they are the book. They find no changes and have no state; only the order of
-/// the levels is checked.
+/// A parser, and two vectors for each book. They report no changes and have no state. Only the order of the levels is
+/// checked.
 pub(crate) struct Flat<P> {
     parser: P,
     books: Vec<Lists>,
@@ -110,7 +110,7 @@ impl<P: ParseBook> Process for Flat<P> {
     }
 }
 
-/// A parser, and two maps that are built anew from each message.
+/// A parser, and two maps that are rebuilt from each message.
 pub(crate) struct Maps<P> {
     parser: P,
     lists: Lists,
@@ -152,7 +152,7 @@ impl MapBook {
     fn replace(&mut self, lists: &Lists) {
         self.bids.clear();
         self.asks.clear();
-        // One by one: from an iterator the whole would be collected and sorted first.
+        // One by one, because building a map from an iterator would collect and sort the items first.
         for level in &lists.bids {
             self.bids.insert(level.ticks.0, level.lots.0);
         }

@@ -1,12 +1,13 @@
-//! Our decoders as contenders, alone and with a book.
+//! Our decoders as contenders, without and with a book.
 
 use std::hint::black_box;
 
 use anyhow::bail;
 use serde::ser::{Error, Serialize, Serializer};
 use ticklot_benches::FrameFormat;
-use ticklot_book::{Book, Level, Nanos, Scale};
-use ticklot_frame::{Decimal, DecodeBackend, TradeSide, bayse, jayx};
+use ticklot_book::{Book, Level, Lots, Nanos, Scale, Ticks};
+use ticklot_frame::{Decimal, DecodeBackend, IsoTime, TradeSide, UnixMillis, UnixSeconds};
+use ticklot_frame::{bayse, jayx};
 
 use crate::book::{Levels, Message};
 use crate::input::Input;
@@ -70,6 +71,62 @@ impl<D: Decode> Process for Apply<D> {
     fn backend(&self) -> &'static str {
         self.decoder.backend()
     }
+}
+
+/// A field of our messages in the type of the peers' messages.
+trait Plain<T> {
+    fn plain(self) -> T;
+}
+
+macro_rules! plain {
+    ($($from:ty => $to:ty: |$it:ident| $value:expr;)*) => {
+        $(impl<'a> Plain<$to> for $from {
+            fn plain(self) -> $to {
+                let $it = self;
+                $value
+            }
+        })*
+    };
+}
+
+plain! {
+    &'a str => &'a str: |it| it;
+    i64 => i64: |it| it;
+    TradeSide => TradeSide: |it| it;
+    Ticks => i64: |it| it.0;
+    Lots => i64: |it| it.0;
+    UnixMillis => i64: |it| it.0;
+    UnixSeconds => i64: |it| it.0;
+    IsoTime<'a> => &'a str: |it| it.0;
+    Decimal<'a> => &'a str: |it| it.0;
+    // An absent field of an order is zero or empty.
+    Option<&'a str> => &'a str: |it| it.unwrap_or_default();
+    Option<i64> => i64: |it| it.unwrap_or_default();
+    Option<Lots> => i64: |it| it.map_or(0, |it| it.0);
+    Option<UnixMillis> => i64: |it| it.map_or(0, |it| it.0);
+    Option<Decimal<'a>> => &'a str: |it| it.map_or("", |it| it.0);
+    // The nearest float.
+    Decimal<'a> => f64: |it| it.0.parse().unwrap_or(f64::NAN);
+}
+
+impl<F: Plain<T>, T> Plain<Option<T>> for Option<F> {
+    fn plain(self) -> Option<T> {
+        self.map(Plain::plain)
+    }
+}
+
+/// Converts a message of ours to the peers' type, field by field: first the fields with the same name, then those with
+/// another one.
+macro_rules! convert {
+    ($from:ident => $to:ident {
+        $($same:ident),*; $($name:ident: $field:ident),*
+    } $(with $($value:ident),*)?) => {
+        peers::$to {
+            $($same: $from.$same.plain(),)*
+            $($name: $from.$field.plain(),)*
+            $($($value,)*)?
+        }
+    };
 }
 
 struct Jayx {
@@ -138,44 +195,20 @@ impl Serialize for JayxMessage<'_> {
 }
 
 fn candle<'a>(candle: &jayx::Candle<'a>) -> peers::Candle<'a> {
-    peers::Candle {
-        id: candle.id,
-        created: candle.opened.0,
-        o: candle.open.0,
-        h: candle.high.0,
-        l: candle.low.0,
-        c: candle.close.0,
-        v: candle.volume.0,
-        m: candle.modified.0,
-        symbol: candle.symbol,
-    }
+    convert!(candle => Candle {
+        id, symbol; created: opened, o: open, h: high, l: low, c: close, v: volume, m: modified
+    })
 }
 
 fn balance(balance: jayx::Balance<'_>) -> peers::Balance<'_> {
-    peers::Balance {
-        asset: balance.asset,
-        balance: balance.balance.0,
-        available: balance.available.0,
-    }
+    convert!(balance => Balance { asset, balance, available; })
 }
 
 fn own_order<'a>(order: jayx::Order<'a>) -> peers::OwnOrder<'a> {
-    peers::OwnOrder {
-        id: order.id,
-        kind: order.kind.unwrap_or_default(),
-        state: order.state,
-        side: order.side,
-        resd: order.reserved.unwrap_or_default(),
-        exec: order.executed.map_or(0, |lots| lots.0),
-        cost: order.cost.unwrap_or_default(),
-        last_lots: order.last_lots.map(|lots| lots.0),
-        last_ticks: order.last_ticks.map(|ticks| ticks.0),
-        created: order.created.map_or(0, |at| at.0),
-        modified: order.modified.map_or(0, |at| at.0),
-        symbol: order.symbol,
-        price: order.price.map_or("", |it| it.0),
-        quantity: order.quantity.0,
-    }
+    convert!(order => OwnOrder {
+        id, kind, state, side, cost, last_lots, last_ticks, created, modified, symbol, price, quantity;
+        resd: reserved, exec: executed
+    })
 }
 
 struct Bayse {
@@ -226,50 +259,36 @@ impl Serialize for BayseMessage<'_> {
                 head: Head {
                     market: book.market_id,
                     outcome: book.outcome_id,
-                    time: book.timestamp.map(|time| time.0),
-                    last_price: book.last_price.map(float),
+                    time: book.timestamp.plain(),
+                    last_price: book.last_price.plain(),
                     last_side: book.last_side,
-                    sent: book.sent.map(|time| time.0),
+                    sent: book.sent.plain(),
                 },
                 bids: book.bids,
                 asks: book.asks,
                 trades: &[],
             }
             .serialize(serializer),
-            bayse::Message::PriceUpdate(update) => peers::Event {
-                tag: "price_update",
-                data: prices(update),
-                timestamp: update.sent.map(|time| time.0),
+            bayse::Message::PriceUpdate(it) => {
+                event("price_update", prices(it), it.sent).serialize(serializer)
             }
-            .serialize(serializer),
-            bayse::Message::AssetPrice(price) => peers::Event {
-                tag: "asset_price",
-                data: peers::AssetPrice {
-                    symbol: price.symbol,
-                    price: float(price.price),
-                    timestamp: price.source_time.0,
-                },
-                timestamp: price.sent.map(|time| time.0),
+            bayse::Message::AssetPrice(it) => {
+                let data = convert!(it => AssetPrice { symbol, price; timestamp: source_time });
+                event("asset_price", data, it.sent).serialize(serializer)
             }
-            .serialize(serializer),
-            bayse::Message::Activity(fill) => peers::Event {
-                tag: match fill.side {
+            bayse::Message::Activity(it) => {
+                let tag = match it.side {
                     TradeSide::Buy => "buy_order",
                     TradeSide::Sell => "sell_order",
-                },
-                data: filled(fill),
-                timestamp: fill.sent.map(|time| time.0),
+                };
+                event(tag, filled(it), it.sent).serialize(serializer)
             }
-            .serialize(serializer),
-            bayse::Message::OrderUpdated(update) => peers::Event {
-                tag: "order_updated",
-                data: order_updated(update),
-                timestamp: update.sent.map(|time| time.0),
+            bayse::Message::OrderUpdated(it) => {
+                event("order_updated", order_updated(it), it.sent).serialize(serializer)
             }
-            .serialize(serializer),
             bayse::Message::Pong { sent } => peers::Pong {
                 tag: "pong",
-                timestamp: sent.map(|time| time.0),
+                timestamp: sent.plain(),
             }
             .serialize(serializer),
             other => Err(S::Error::custom(format!("no case for {other:?}"))),
@@ -277,31 +296,27 @@ impl Serialize for BayseMessage<'_> {
     }
 }
 
-/// The nearest float to a number that is only carried.
-fn float(number: Decimal<'_>) -> f64 {
-    number.0.parse().unwrap_or(f64::NAN)
+fn event<D>(tag: &str, data: D, sent: Option<UnixMillis>) -> peers::Event<'_, D> {
+    let timestamp = sent.plain();
+    peers::Event {
+        tag,
+        data,
+        timestamp,
+    }
 }
 
 fn prices<'a>(update: &bayse::PriceUpdate<'a>) -> peers::Prices<'a> {
-    peers::Prices {
-        id: update.event_id,
-        slug: update.slug,
-        title: update.title,
-        status: update.status,
-        kind: update.kind,
-        markets: update.markets.iter().map(priced_market).collect(),
-    }
+    let markets = update.markets.iter().map(priced_market).collect();
+    convert!(update => Prices { slug, title, status, kind; id: event_id } with markets)
 }
 
 fn priced_market(market: bayse::PricedMarket<'_>) -> peers::PricedMarket<'_> {
+    let outcomes = market.outcomes.iter().collect();
     let prices = market.prices.iter().flat_map(bayse::Prices::iter);
-    peers::PricedMarket {
-        id: market.id,
-        question: market.question,
-        outcomes: market.outcomes.iter().collect(),
-        engine: market.engine,
-        prices: prices.map(|(label, price)| (label, float(price))).collect(),
-    }
+    let prices = prices
+        .map(|(label, price)| (label, price.plain()))
+        .collect();
+    convert!(market => PricedMarket { id, question, engine; } with outcomes, prices)
 }
 
 fn filled<'a>(fill: &bayse::Activity<'a>) -> peers::Fill<'a> {
@@ -313,65 +328,21 @@ fn filled<'a>(fill: &bayse::Activity<'a>) -> peers::Fill<'a> {
         ..
     } = fill;
     peers::Fill {
-        user: peers::User {
-            id: user.id,
-            tag: user.tag,
-            image_url: user.image_url,
-        },
-        order: peers::FilledOrder {
-            id: order.id,
-            amount: float(order.amount),
-            quantity: float(order.quantity),
-            price: float(order.price),
-            status: order.status,
-            kind: order.kind,
-            outcome: order.outcome,
-            outcome_label: order.outcome_label,
-            currency: order.currency,
-            engine: order.engine,
-            order_type: order.order_type,
-            created_at: order.created_at.0,
-            updated_at: order.updated_at.0,
-        },
-        event: peers::EventInfo {
-            id: event.id,
-            slug: event.slug,
-            title: event.title,
-            kind: event.kind,
-            created_at: event.created_at.0,
-            image_url: event.image_url,
-        },
-        market: peers::Market {
-            id: market.id,
-            title: market.title,
-            image_url: market.image_url,
-        },
+        user: convert!(user => User { id, tag, image_url; }),
+        order: convert!(order => FilledOrder {
+            id, amount, quantity, price, status, kind, outcome, outcome_label, currency, engine,
+            order_type, created_at, updated_at;
+        }),
+        event: convert!(event => EventInfo { id, slug, title, kind, created_at, image_url; }),
+        market: convert!(market => Market { id, title, image_url; }),
     }
 }
 
 fn order_updated<'a>(update: &bayse::OrderUpdated<'a>) -> peers::OrderUpdated<'a> {
     let order = &update.order;
-    peers::OrderUpdated {
-        order_id: update.order_id,
-        event_id: update.event_id,
-        market_id: update.market_id,
-        order: peers::UpdatedOrder {
-            id: order.id,
-            user_id: order.user_id,
-            market_id: order.market_id,
-            outcome_id: order.outcome_id,
-            outcome_label: order.outcome_label,
-            side: order.side,
-            price: order.price.map(float),
-            quantity: float(order.quantity),
-            filled_quantity: float(order.filled_quantity),
-            remaining_quantity: float(order.remaining_quantity),
-            avg_fill_price: order.avg_fill_price.map(float),
-            status: order.status,
-            time_in_force: order.time_in_force,
-            created_at: order.created_at.map(|time| time.0),
-            updated_at: order.updated_at.map(|time| time.0),
-        },
-        timestamp: update.updated.map(|time| time.0),
-    }
+    let order = convert!(order => UpdatedOrder {
+        id, user_id, market_id, outcome_id, outcome_label, side, price, quantity, filled_quantity,
+        remaining_quantity, avg_fill_price, status, time_in_force, created_at, updated_at;
+    });
+    convert!(update => OrderUpdated { order_id, event_id, market_id; timestamp: updated } with order)
 }

@@ -1,13 +1,13 @@
-//! The goals, and whether the figures meet them.
+//! The performance goals, and whether the figures meet them.
 
 use crate::measure::Row;
 
-/// How many times as fast as peers ours must be in a case.
+/// The required ratio of a peer's time to ours in a case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Goal {
-    /// The contender of ours that it applies to.
+    /// Our contender.
     pub(crate) ours: &'static str,
-    /// The beginnings of the peers' names; the fastest of them counts.
+    /// The prefixes of the peers' names. The fastest peer counts.
     pub(crate) peers: &'static [&'static str],
     /// A limit in KiB for the resident memory of one connection: the ratio is the limit over the measured value.
     pub(crate) kib: Option<f64>,
@@ -79,7 +79,7 @@ pub(crate) fn goals(table: &str, case: &str) -> Vec<Goal> {
             must(&["hftbacktest-hashmap"], 3.5).of("ticklot-ladder"),
             must(&["btreemaps"], 5.0).of("ticklot-ladder"),
         ],
-        // A sorted array that is copied is the floor: flat may take half as long again.
+        // Copying a sorted array is the floor. The flat book may take 1.5 times as long.
         ("depth", _) => vec![
             must(&["sorted-vecs"], 1.0 / 1.5).of("ticklot-flat"),
             must(&["hftbacktest-roivector"], 1.0).of("ticklot-ladder"),

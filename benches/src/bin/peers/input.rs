@@ -1,4 +1,4 @@
-//! What the cases read: pools and recorded logs, as text.
+//! The inputs of the cases: pools and recorded logs as text.
 
 use std::ops::Deref;
 use std::str;
@@ -20,10 +20,10 @@ const ORDER_BOOK: &str = "orderbook";
 pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) frames: Vec<Frame>,
-    /// The messages of a frame, a line each.
+    /// The number of messages in a frame. Each is a line.
     pub(crate) lines: usize,
     pub(crate) wire: FrameFormat,
-    /// The event whose packets the frames are, where the wire has packets.
+    /// The event of the frames, if they are Socket.IO packets.
     pub(crate) event: &'static str,
     pub(crate) scale: Scale,
     /// The backend of our decoder.
@@ -46,7 +46,7 @@ impl Input {
         })
     }
 
-    /// Messages that are no order books.
+    /// Messages other than order books.
     pub(crate) fn messages(name: &str, kind: MessageKind, plan: &Plan) -> anyhow::Result<Self> {
         let messages = kind.messages(ticklot_benches::SEED, plan.pool_bytes);
         let frames = messages.iter().map(|message| Frame::new(message));
@@ -64,7 +64,7 @@ impl Input {
         })
     }
 
-    /// The order books of a log, each a frame of its own.
+    /// The order books of a log, one in each frame.
     pub(crate) fn log(log: &Log, plan: &Plan) -> anyhow::Result<Self> {
         let (name, mark) = match log.name {
             "jayx-btcusdt-top20" => ("jayx-recorded-20", "\"orderBook\""),
@@ -91,7 +91,7 @@ impl Input {
         })
     }
 
-    /// The decoder of JayX for these frames.
+    /// Our JayX decoder for these frames.
     pub(crate) fn jayx_decoder(&self, backend: DecodeBackend) -> jayx::Decoder {
         let envelope = match self.wire {
             FrameFormat::JayxSocketIo => jayx::Envelope::SocketIo,
@@ -178,8 +178,8 @@ pub(crate) struct Frame {
 
 impl Frame {
     fn new(bytes: &[u8]) -> anyhow::Result<Self> {
-        // Exactly as large as it must be, so that the frames are next to each other in memory: with gaps between them, the
-        // processor does not prefetch the next one.
+        // Without spare capacity, so that the frames are adjacent in memory. With gaps between them, the processor does not
+        // prefetch the next one.
         let mut buffer = String::with_capacity(bytes.len() + simdjson::PADDING);
         buffer.push_str(str::from_utf8(bytes)?);
         buffer.extend([' '; simdjson::PADDING]);

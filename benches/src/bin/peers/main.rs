@@ -30,11 +30,11 @@ use crate::plan::Plan;
 use crate::report::Score;
 use crate::tables::TABLES;
 
-// It counts the allocations of every contender: one addition for each.
+// Counts the allocations of every contender, at the cost of one addition for each.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Measures ticklot beside its peers.
+/// Measures ticklot and its peers.
 #[derive(Debug, Parser)]
 struct Args {
     /// Only this table: decode, apply, cold, snapshot, transport, scale, wire, incremental or depth
@@ -43,20 +43,20 @@ struct Args {
     /// Only this case, such as jayx-20
     #[arg(long)]
     case: Option<String>,
-    /// How many rounds
+    /// The number of rounds
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Times each turn from its first message on, with the caches and the branch predictor in the state that the other
-    /// contenders left; otherwise an untimed slice of messages precedes it
+    /// contenders left. By default, an untimed slice of messages precedes each turn
     #[arg(long)]
     cold: bool,
     /// The backend of our decoders in the tables decode and apply
     #[arg(long, value_name = "best|portable|off", default_value = "best", value_parser = backend)]
     backend: DecodeBackend,
-    /// Writes a JSON object for each row, a line each
+    /// Writes a JSON object for each row, one on each line
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Used by the table scale, which starts a process for each figure
+    /// For the table scale, which measures each figure in a new process
     #[arg(long, hide = true)]
     alone: Option<String>,
 }
@@ -85,7 +85,7 @@ fn main() -> anyhow::Result<()> {
         return tables::scale::alone(&plan, contender);
     }
     println!(
-        "ticklot {} (backend: {}) beside {}, on {}",
+        "ticklot {} (backend: {}), peers: {}, on {}",
         env!("CARGO_PKG_VERSION"),
         plan.backend.name(),
         versions::peers(),
@@ -101,7 +101,7 @@ fn main() -> anyhow::Result<()> {
             })?;
         }
     }
-    ensure!(!rows.is_empty(), "there is no such table or case");
+    ensure!(!rows.is_empty(), "no such table or case");
     score.print();
     if let Some(path) = args.json {
         report::write(&rows, &path)?;
@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn all_contenders_agree() {
-        // Small pools: agreement is checked here, not speed. The binary checks again on its own. It takes seconds
-        // all the same: the recorded logs are whole, and every contender reads them three times.
+        // Small pools, since this checks agreement and not speed. The program checks its inputs again. The test still takes
+        // seconds, because every contender reads the recorded logs three times.
         let plan = Plan {
             case: None,
             rounds: Rounds {
@@ -126,7 +126,7 @@ mod tests {
             pool_bytes: 200_000,
             backend: DecodeBackend::Best,
         };
-        // Server and client of the table `wire` are pinned to a core each.
+        // The table `wire` pins its server and its client to one core each.
         let has_two_cores = std::thread::available_parallelism().unwrap().get() > 1;
         for &(name, table) in TABLES {
             if name == "wire" && !has_two_cores {

@@ -1,12 +1,12 @@
 //! Contenders, and how they are timed side by side.
 //!
-//! A case is one input and several contenders. Time is taken in many short rounds: in each round every
-//! contender does one slice of the input, and whoever was first comes last in the next. So whatever slows the
-//! machine down for a while slows all of them. In a round each contender is at another slice, so none finds its
-//! text in a cache because another has just read it, and over the rounds each does all slices equally often.
+//! A case is one input and several contenders, which are timed in many short rounds. In each round every contender processes
+//! one slice of the input. The first contender of a round is the last one of the next, so a temporary slowdown of the
+//! machine affects all of them. In a round each contender has another slice, so none finds its text in a cache that another
+//! one has just filled. Over the rounds each processes all slices equally often.
 //!
-//! Before the clock starts, a contender does the slice before: measured is a program at its work, not its return after
-//! others have used the processor's caches and branch predictor. [`Rounds`] can select that too.
+//! Before the clock starts, a contender processes the preceding slice. This measures steady operation rather than a start
+//! after other contenders have used the caches and the branch predictor. [`Rounds`] can select the latter.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use ticklot_tests::alloc::allocations;
 
 /// An implementation of the work of a case.
 pub(crate) trait Contender {
-    /// Does the work that is not timed, before [`Contender::run`] of the same frames.
+    /// Does the untimed work before [`Contender::run`] of the same frames.
     fn prepare(&mut self, _frames: Range<usize>) -> anyhow::Result<()> {
         Ok(())
     }
@@ -39,8 +39,8 @@ pub(crate) trait Contender {
 pub(crate) enum Clock {
     /// The wall clock: for work that includes waiting.
     Wall,
-    /// The processor time of this thread, the kernel's part included. Other processes do not affect it; on the wall
-    /// clock, slower contenders would be interrupted more often.
+    /// The processor time of this thread, including the kernel's part. Other processes do not affect it. On the wall clock,
+    /// slower contenders would be interrupted more often.
     Thread,
 }
 
@@ -61,7 +61,7 @@ pub(crate) type Named<'p> = (&'static str, Box<dyn Contender + 'p>);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rounds {
     pub(crate) count: usize,
-    /// Whether each turn begins with the timed slice, just after another contender's turn.
+    /// Whether each turn starts with the timed slice, directly after another contender's turn.
     pub(crate) cold: bool,
 }
 
@@ -70,17 +70,17 @@ pub(crate) struct Case<'p> {
     pub(crate) table: &'static str,
     pub(crate) name: String,
     pub(crate) frames: usize,
-    /// A frame may hold several: figures are per message.
+    /// The messages of a frame. Figures are per message.
     pub(crate) messages_per_frame: usize,
     /// The mean size of a message.
     pub(crate) bytes: u64,
-    /// Into how many slices the frames are cut.
+    /// The number of slices.
     pub(crate) slices: usize,
     pub(crate) clock: Clock,
     pub(crate) contenders: Vec<Named<'p>>,
 }
 
-/// What was measured of one contender in one case.
+/// The figures of one contender in one case.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub(crate) struct Row {
     pub(crate) table: &'static str,
@@ -104,9 +104,9 @@ pub(crate) struct Row {
 pub(crate) struct Tail {
     pub(crate) ns_p99: f64,
     pub(crate) ns_p999: f64,
-    /// The messages that were timed: with fewer than 1,000 the 99.9th percentile is the maximum.
+    /// The number of timed messages. With fewer than 1,000 the 99.9th percentile is the maximum.
     pub(crate) messages: u64,
-    /// How often the server or the client lost its core to another thread. Figures of more than a few say little.
+    /// The number of times that the server or the client lost its core. More than a few make the figures unreliable.
     pub(crate) preempted: u64,
 }
 
@@ -142,8 +142,8 @@ impl Case<'_> {
         Ok(self.rows(&allocs, times))
     }
 
-    /// Every contender must make the same of every frame. One that cannot read the input at all is
-    /// left out, and a line says so.
+    /// Checks that all contenders have the same result for every frame. Prints and removes contenders that cannot read the
+    /// input at all.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let mut contenders = std::mem::take(&mut self.contenders).into_iter();
         let (name, mut ours) = contenders.next().context("a case without contenders")?;
@@ -170,7 +170,7 @@ impl Case<'_> {
         let count = self.contenders.len();
         for turn in 0..count {
             let index = (round + turn) % count;
-            // Far from each other also when there are more slices than contenders.
+            // The slices of a round are far apart, even with more slices than contenders.
             let slice = (round + index * self.slices.div_ceil(count)) % self.slices;
             let frames = cut(self.frames, self.slices, slice);
             let messages = frames.len() * self.messages_per_frame;
@@ -230,7 +230,7 @@ fn agrees(contender: &mut dyn Contender, reference: &[String]) -> Result<(), Dis
     Ok(())
 }
 
-/// Both texts from a little before their first difference.
+/// Both texts, from shortly before their first difference.
 fn difference(reference: &str, result: &str) -> String {
     let pairs = reference.chars().zip(result.chars());
     let start = pairs.take_while(|(a, b)| a == b).count().saturating_sub(40);
@@ -238,7 +238,7 @@ fn difference(reference: &str, result: &str) -> String {
     format!("{:?}, not {:?}", part(result), part(reference))
 }
 
-/// The frames of one of the slices that all are cut into.
+/// The frames of a slice.
 pub(crate) fn cut(frames: usize, slices: usize, slice: usize) -> Range<usize> {
     frames * slice / slices..frames * (slice + 1) / slices
 }
@@ -248,14 +248,14 @@ pub(crate) fn per(whole: f64, count: usize) -> f64 {
     whole / count.max(1) as f64
 }
 
-/// Allocations per message, to a thousandth. tokio allocates a list when it is entered and has to give way, so over a
-/// socket there is one for thousands of messages, whoever reads.
+/// Allocations per message, rounded to a thousandth. tokio allocates a list when a task yields, so with any reader a socket
+/// has one allocation for thousands of messages.
 #[allow(clippy::cast_precision_loss)] // far below 2^53
 pub(crate) fn thousandths(allocations: u64, messages: usize) -> f64 {
     (per(allocations as f64, messages) * 1_000.0).round() / 1_000.0
 }
 
-/// The middle of the times, which are sorted on the way.
+/// The median of the times. Sorts them.
 pub(crate) fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
@@ -280,7 +280,7 @@ mod tests {
         }
 
         fn result(&mut self, _frame: usize) -> anyhow::Result<String> {
-            ensure!(self.0 >= 0, "it refuses");
+            ensure!(self.0 >= 0, "refused");
             Ok(self.0.to_string())
         }
     }

@@ -1,4 +1,4 @@
-//! What to run.
+//! The parameters of a run.
 
 use ticklot_frame::DecodeBackend;
 
@@ -7,13 +7,13 @@ use crate::measure::{Rounds, Row};
 /// The slices that an input is divided into.
 pub(crate) const SLICES: usize = 8;
 
-/// What to run.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Only the case of this name.
     pub(crate) case: Option<String>,
     pub(crate) rounds: Rounds,
-    /// The size of a pool's text.
+    /// The bytes of a pool.
     pub(crate) pool_bytes: usize,
     /// The backend of our decoders.
     pub(crate) backend: DecodeBackend,

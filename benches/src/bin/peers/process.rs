@@ -1,4 +1,4 @@
-//! The contender that handles the messages of an input one by one.
+//! A contender that processes the messages of an input one by one.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub(crate) trait Process {
     where
         Self: 'a;
 
-    /// Handles the message in a line of a frame.
+    /// Processes the message in a line of a frame.
     fn message<'a>(&'a mut self, line: usize, text: Text<'a>) -> anyhow::Result<Self::Output<'a>>;
 
     /// The name of our decoder's backend; empty for peers.
@@ -25,7 +25,7 @@ pub(crate) trait Process {
     }
 }
 
-/// Handles all messages of an input.
+/// Processes all messages of an input.
 pub(crate) struct Messages<'p, P> {
     input: &'p Input,
     envelope: Envelope,
@@ -33,7 +33,7 @@ pub(crate) struct Messages<'p, P> {
 }
 
 impl<'p, P: Process + 'p> Messages<'p, P> {
-    /// Hands over whole packets.
+    /// With whole packets.
     pub(crate) fn packets(input: &'p Input, process: P) -> Box<dyn Contender + 'p> {
         Box::new(Self {
             input,
@@ -42,7 +42,7 @@ impl<'p, P: Process + 'p> Messages<'p, P> {
         })
     }
 
-    /// Hands over the JSON in each packet.
+    /// With the JSON of each packet.
     pub(crate) fn json(input: &'p Input, process: P) -> Box<dyn Contender + 'p> {
         Box::new(Self {
             input,

@@ -1,4 +1,4 @@
-//! Figures for people, and for programs.
+//! Prints the figures, and writes them as JSON.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::goals::{goals, judge};
 use crate::measure::{Memory, Row};
 
-/// How many goals were met.
+/// The met and missed goals.
 #[derive(Debug, Default)]
 pub(crate) struct Score {
     pub(crate) met: u32,
@@ -119,7 +119,7 @@ pub(crate) fn processor() -> &'static str {
     &NAME
 }
 
-/// One JSON object a line.
+/// Writes one JSON object on each line.
 pub(crate) fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Line<'a> {

@@ -1,14 +1,14 @@
-//! The two runtimes that asynchronous contenders are measured on.
+//! The two runtimes for asynchronous contenders.
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-/// A current-thread runtime in its default form: it sleeps in the kernel while there is nothing to do.
+/// A current-thread runtime with the defaults. It sleeps in the kernel while it is idle.
 pub(crate) fn sleeping() -> anyhow::Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-/// One that never sleeps: a task that is always ready keeps it busy, and it looks for input after each task.
+/// A runtime that never sleeps: one task is always ready, and the runtime polls for input after each task.
 pub(crate) fn awake() -> anyhow::Result<Runtime> {
     let runtime = Builder::new_current_thread()
         .enable_all()

@@ -30,7 +30,7 @@ pub(crate) struct Tasks {
     left: Arc<Left>,
 }
 
-/// How many messages are left until the client is woken.
+/// The number of messages until the client is woken.
 #[derive(Default)]
 struct Left {
     count: AtomicUsize,
@@ -115,7 +115,7 @@ async fn jayx(url: String, left: Arc<Left>) -> anyhow::Result<()> {
     .await
 }
 
-/// Connects to JayX, and gives `each` the JSON of every order book until it breaks or the connection ends.
+/// Connects to JayX, and calls `each` with the JSON of every order book until it breaks or the connection ends.
 pub(crate) async fn each_jayx(
     url: &str,
     mut each: impl FnMut(&str) -> anyhow::Result<ControlFlow<()>>,
@@ -143,7 +143,7 @@ async fn bayse(url: String, scale: Scale, left: Arc<Left>) -> anyhow::Result<()>
         let head = parser.parse(text.as_str().into(), &mut next_book)?;
         next_book.sort();
         black_box((next_book.bids.first(), next_book.asks.first()));
-        // The book's id may follow its levels in the message, so the levels are read first and swapped in.
+        // The id may follow the levels in the message, so the levels are read into a spare book that is swapped in.
         match books.get_mut(head.outcome) {
             Some(book) => mem::swap(book, &mut next_book),
             None => drop(books.insert(head.outcome.to_owned(), mem::take(&mut next_book))),

@@ -1,4 +1,4 @@
-//! The versions of the peers, from the lock file that they were built by.
+//! The versions of the peers, from the lock file of the build.
 
 const LOCK: &str = include_str!("../../../../Cargo.lock");
 

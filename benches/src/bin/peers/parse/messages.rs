@@ -1,5 +1,4 @@
-//! The messages other than order books: one type for each, which serde's derive reads. They borrow their text and
-//! allocate no lists.
+//! The messages other than order books: a type with serde's derive for each. They borrow their text and allocate no lists.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -75,7 +74,7 @@ pub(crate) struct OpenOrders<'a> {
     pub(crate) modify: OwnOrders<'a>,
 }
 
-/// A list of one's own orders: those of the pool have three at most.
+/// A list of an account's orders. Those of the pool have at most three.
 pub(crate) type OwnOrders<'a> = SmallVec<[OwnOrder<'a>; 3]>;
 
 #[derive(Deserialize, Serialize)]
@@ -130,10 +129,10 @@ pub(crate) struct PricedMarket<'a> {
     pub(crate) prices: Pairs<'a>,
 }
 
-/// Labels and prices.
+/// Labels and their prices.
 pub(crate) type Pairs<'a> = SmallVec<[(&'a str, f64); 4]>;
 
-/// An object as a list. It has two entries, so a hash map would be slower.
+/// Reads an object into a list. For two entries, a hash map would be slower.
 fn pairs<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Pairs<'a>, D::Error> {
     struct Read<'a>(PhantomData<&'a str>);
 

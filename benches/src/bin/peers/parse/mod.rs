@@ -1,4 +1,4 @@
-//! How the peers read the venues' messages: each in the fastest form that an expert in the library would write.
+//! The peers' parsers of the venues' messages: each in the fastest form that an expert in the library would write.
 
 pub(crate) mod messages;
 pub(crate) mod rs_bayse;
@@ -24,7 +24,7 @@ impl Lists {
         self.trades.clear();
     }
 
-    /// Sorts the sides unless they are sorted: the venues do not guarantee an order.
+    /// Sorts the sides unless they are sorted, because the venues guarantee no order.
     pub(crate) fn sort(&mut self) {
         sort(&mut self.bids, |a, b| a > b);
         sort(&mut self.asks, |a, b| a < b);
@@ -109,9 +109,8 @@ impl Factors {
     }
 }
 
-/// The nearest whole number to one that is not negative. `f64::round` is a call into the C library where the
-/// compiler may not assume SSE4.1, and takes several times as long.
-#[allow(clippy::cast_possible_truncation)] // it saturates: one of the things that floats do not check
+/// Rounds a number that is not negative. Without SSE4.1, `f64::round` calls the C library and takes several times as long.
+#[allow(clippy::cast_possible_truncation)] // the cast saturates
 fn nearest(number: f64) -> i64 {
     (number + 0.5) as i64
 }

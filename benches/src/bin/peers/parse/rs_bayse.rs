@@ -1,4 +1,4 @@
-//! `rs_bayse`, the only other client of Bayse Markets in Rust: its own message type, whose levels are copied into lists.
+//! `rs_bayse`, the only other client of Bayse Markets in Rust. The levels of its message type are copied into lists.
 
 use anyhow::{Context, anyhow, bail};
 use bayse::{OrderbookUpdateEvent, WsEvent};

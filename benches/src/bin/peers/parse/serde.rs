@@ -1,7 +1,7 @@
 //! The parsers that serde drives: sonic-rs and `serde_json`.
 //!
-//! Seeds write the levels directly into reused lists, so nothing is allocated. The parsers receive text that is known to
-//! be UTF-8 and do not check it again; ours does.
+//! Seeds write the levels directly into reused lists, so nothing is allocated. The parsers receive validated UTF-8 and do not
+//! validate it again; our decoders do.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -22,39 +22,29 @@ pub(crate) trait Json: Default {
     ) -> anyhow::Result<S::Value>;
 }
 
-/// sonic-rs.
-#[derive(Debug, Default)]
-pub(crate) struct Sonic;
+macro_rules! parser {
+    ($name:ident, $library:ident) => {
+        #[doc = stringify!($library)]
+        #[derive(Debug, Default)]
+        pub(crate) struct $name;
 
-impl Json for Sonic {
-    fn parse<'a, S: DeserializeSeed<'a>>(
-        &'a mut self,
-        text: &'a str,
-        seed: S,
-    ) -> anyhow::Result<S::Value> {
-        let mut json = sonic_rs::Deserializer::from_str(text);
-        let value = seed.deserialize(&mut json)?;
-        json.end()?;
-        Ok(value)
-    }
+        impl Json for $name {
+            fn parse<'a, S: DeserializeSeed<'a>>(
+                &'a mut self,
+                text: &'a str,
+                seed: S,
+            ) -> anyhow::Result<S::Value> {
+                let mut json = $library::Deserializer::from_str(text);
+                let value = seed.deserialize(&mut json)?;
+                json.end()?;
+                Ok(value)
+            }
+        }
+    };
 }
 
-/// `serde_json`.
-#[derive(Debug, Default)]
-pub(crate) struct SerdeJson;
-
-impl Json for SerdeJson {
-    fn parse<'a, S: DeserializeSeed<'a>>(
-        &'a mut self,
-        text: &'a str,
-        seed: S,
-    ) -> anyhow::Result<S::Value> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let value = seed.deserialize(&mut json)?;
-        json.end()?;
-        Ok(value)
-    }
-}
+parser!(Sonic, sonic_rs);
+parser!(SerdeJson, serde_json);
 
 /// Order books of either venue.
 #[derive(Debug)]

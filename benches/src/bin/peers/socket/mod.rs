@@ -1,4 +1,4 @@
-//! Messages over a loopback socket: a server, and the readers of a connection.
+//! Messages over a loopback socket: a server, and readers of a connection.
 
 pub(crate) mod readers;
 pub(crate) mod server;

@@ -20,15 +20,15 @@ use tokio::sync::Notify;
 use super::server::Server;
 use crate::input::Input;
 
-/// Reads messages from a connection of its own.
+/// Reads messages from its connection.
 pub(crate) trait Reader {
     /// The number of its connection at the server.
     fn number(&self) -> usize;
 
-    /// Reads so many messages.
+    /// Reads `count` messages.
     fn read(&mut self, count: usize) -> anyhow::Result<()>;
 
-    /// Reads so many messages and returns the content of each.
+    /// Reads `count` messages and returns their contents.
     fn read_contents(&mut self, count: usize) -> anyhow::Result<Vec<Content>>;
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Content {
     Checksum(u32),
 }
 
-/// fastwebsockets alone, as its documentation uses it.
+/// fastwebsockets alone, used as in its documentation.
 pub(crate) struct FastWebSockets {
     runtime: Rc<Runtime>,
     number: usize,
@@ -142,7 +142,7 @@ impl Reader for Transport {
     read_each!();
 }
 
-/// The whole feed: from the socket to a handler that reads the best prices of the live book.
+/// A whole feed: from the socket to a handler that reads the best prices of the live book.
 pub(crate) struct FeedReader {
     runtime: Rc<Runtime>,
     number: usize,
@@ -169,7 +169,7 @@ impl FeedReader {
         let venue = Bayse::any().url(&server.url()).scale(input.scale).build()?;
         let number = server.accept(true)?;
         let mut this = Self::of(runtime, number, [venue]);
-        // It connects when it is polled, so its first message is read here.
+        // The feed connects when it is polled, so its first message is read here.
         server.write(number, 0..1)?;
         this.wait(1)?;
         server.wait()?;
@@ -210,7 +210,7 @@ impl FeedReader {
                 () = &mut *feed => bail!("the feed has ended"),
                 () = progress.done.notified() => {}
             }
-            // A feed that has just yielded is woken by this runtime's next turn only.
+            // A feed that has just yielded is woken only by the runtime's next turn.
             tokio::select! {
                 biased;
                 () = feed => bail!("the feed has ended"),
@@ -220,7 +220,7 @@ impl FeedReader {
     }
 }
 
-/// Waits for the runtime's next turn, without the list that tokio allocates for tasks that yield.
+/// Waits for the runtime's next turn, without tokio's `yield_now`, which allocates.
 async fn turn() {
     let mut is_over = false;
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! A loopback server on its own thread.
+//! A loopback server on a separate thread.
 
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ use ticklot_transport::accept_key;
 
 use crate::input::Input;
 
-/// The frames of an input as a server's WebSocket frames, one behind the other.
+/// The frames of an input as a server's WebSocket frames, one after the other.
 pub(crate) struct Stream {
     bytes: Vec<u8>,
     /// Where each frame ends.
@@ -40,7 +40,7 @@ impl Stream {
     }
 }
 
-/// The packets that a Socket.IO server begins with, as frames.
+/// The first packets of a Socket.IO server, as frames.
 pub(crate) fn greeting() -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for packet in GREETING {
@@ -51,7 +51,7 @@ pub(crate) fn greeting() -> anyhow::Result<Vec<u8>> {
 
 /// Appends a text as a server's WebSocket frame.
 pub(crate) fn write_frame(text: &str, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
-    bytes.push(0x81); // a whole text
+    bytes.push(0x81); // an unfragmented text frame
     match text.len() {
         len @ 0..126 => bytes.push(u8::try_from(len)?),
         len => {
@@ -77,20 +77,20 @@ enum Command {
         upgrade: bool,
         greet: bool,
     },
-    /// Write `count` frames without pause, each to the next connection and for the next of `books` books. Each of them
-    /// gets one frame of the stream after the other.
+    /// Write `count` frames without pause, each to the next connection and for the next of `books` books. Each book receives
+    /// consecutive frames of the stream.
     WriteInTurn { count: usize, books: usize },
     /// Write these frames to a connection, as fast as it takes them.
     Write { to: usize, frames: Range<usize> },
 }
 
-/// The handle of the server. Its thread ends with it.
+/// The handle of the server. Dropping it ends the thread.
 pub(crate) struct Server {
     pub(super) address: SocketAddr,
     commands: SyncSender<Command>,
     done: Receiver<anyhow::Result<()>>,
     connections: Cell<usize>,
-    /// The commands whose end was not received yet.
+    /// The number of commands that are not known to be done.
     pending: Cell<usize>,
 }
 
@@ -177,7 +177,7 @@ struct State {
     listener: TcpListener,
     stream: Arc<Stream>,
     connections: Vec<TcpStream>,
-    /// The frames that were written in turn.
+    /// The number of frames that were written in turn.
     sent: usize,
 }
 
@@ -210,7 +210,7 @@ impl State {
 
     fn write_in_turn(&mut self, count: usize, books: usize) -> anyhow::Result<()> {
         let mut frame = Vec::new();
-        // Each book continues where it was, and begins elsewhere in the stream than the others.
+        // Each book starts at another frame of the stream, and continues where it stopped.
         let (len, all) = (self.stream.ends.len(), self.connections.len() * books);
         for message in self.sent..self.sent + count {
             let index = (message / all + message % all * len / all) % len;

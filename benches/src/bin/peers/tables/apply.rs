@@ -1,4 +1,4 @@
-//! A message's text to a book, and its best prices read.
+//! Applies a message's text to a book, and reads the best prices.
 
 use crate::book::{Flat, Maps};
 use crate::decoders;

@@ -1,11 +1,11 @@
-//! One message at a time, with the caches and branch predictors in the state that a strategy finds them in.
+//! One message at a time, with the caches and branch predictors in a strategy's typical state.
 //!
 //! Before each message the thread sleeps, spins, or reads more memory than the caches hold. Then the message's text is
-//! loaded into the cache, as a read from a socket would do, and the clock starts.
+//! loaded into the cache, as by a read from a socket, and the clock starts.
 //!
-//! The contenders take turns in blocks of a few messages, so that whatever slows the machine down for a while slows all
-//! of them; whoever was first comes last in the next round. The first messages of a block are not counted: they bring
-//! the contender's own code and data back to where a program that runs alone has them.
+//! The contenders take turns in blocks of a few messages, so a temporary slowdown of the machine affects all of them. The
+//! first contender of a round is the last one of the next. The first messages of a block are not counted: they load the
+//! contender's code and data, as in a program that runs alone.
 
 use std::hint::{black_box, spin_loop};
 use std::thread;
@@ -51,7 +51,7 @@ const BLOCK: usize = 8;
 const UNCOUNTED: usize = 2;
 
 pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
-    // Not zeros: the kernel would map all pages that were never written to one page of zeros.
+    // Not zeros, because the kernel maps all unwritten pages to one page of zeros.
     let walk = vec![1_u64; WALK_BYTES / 8];
     for input in inputs(plan)? {
         for (work, mut case) in [
@@ -108,7 +108,7 @@ fn backends<'p>(input: &'p Input, work: &str) -> Vec<Named<'p>> {
     named
 }
 
-/// How a thread spends the time before a message.
+/// The activity of the thread before a message.
 #[derive(Clone, Copy)]
 enum State {
     Sleep,
@@ -157,7 +157,7 @@ fn rows(
     plan: &Plan,
 ) -> anyhow::Result<Vec<Row>> {
     let count = plan.rounds.count * PER_ROUND;
-    // Grows the buffers, and lets our decoder learn the shape of the messages.
+    // Grows the buffers, and teaches our decoder the template of the messages.
     for (_, contender) in &mut case.contenders {
         contender.run(0..input.frames.len())?;
     }
@@ -203,7 +203,7 @@ fn rows(
     Ok(rows.collect())
 }
 
-/// Handles one message; returns the nanoseconds and the allocations.
+/// Processes one message; returns the nanoseconds and the allocations.
 fn one(contender: &mut dyn Contender, input: &Input, frame: usize) -> anyhow::Result<(f64, u64)> {
     let text = &input.frames[frame];
     touch(text.text(text).padded());

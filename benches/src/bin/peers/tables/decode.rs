@@ -1,4 +1,4 @@
-//! A message's text to a message.
+//! Decodes a message's text.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! Ten levels of both sides read, of books that a walk has left.
+//! Reads ten levels of both sides, of books at several steps of a walk.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -7,9 +7,9 @@ use super::books::{DEPTH, DepthBook, FlatBook, LadderBook, Maps, Market, Replay,
 use crate::measure::{Case, Clock, Contender, Named, cut};
 use crate::plan::{OnRows, Plan, SLICES};
 
-/// Reads of each of the books that the slices of the walk begin with.
+/// The reads of each book. There is a book at the start of each slice of the walk.
 const READS: usize = 5_000;
-/// Bytes of a pool for each level of the walk.
+/// The bytes of a pool for each step of the walk.
 const BYTES_A_STEP: usize = 20;
 
 pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
@@ -63,7 +63,7 @@ impl<B: DepthBook> Contender for Reading<'_, B> {
     }
 
     fn result(&mut self, frame: usize) -> anyhow::Result<String> {
-        // All reads of a slice are of the same book.
+        // All reads of a slice use the same book.
         if !frame.is_multiple_of(READS) {
             return Ok(String::new());
         }

@@ -1,4 +1,4 @@
-//! A level set, and the best bid and ask read: single levels of deep books.
+//! Sets single levels of deep books, and reads the best bid and ask.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -13,9 +13,9 @@ use super::books::{
 use crate::measure::{Case, Clock, Contender, Named};
 use crate::plan::{OnRows, Plan, SLICES};
 
-/// Bytes of a pool for each level of the walk: 300,000 levels with a full pool.
+/// The bytes of a pool for each step of the walk: 300,000 steps with a full pool.
 const BYTES_A_STEP: usize = 20;
-/// The interval of messages at which the whole book is compared.
+/// The interval of messages at which whole books are compared.
 const WHOLE: usize = 5_000;
 
 pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
@@ -98,7 +98,7 @@ impl<B: LevelBook, const QUANTITIES: bool> Contender for Updating<'_, B, QUANTIT
         }
         replay.apply(frame)?;
         let mut result = String::new();
-        // Within a venue's message a book may be crossed, and each handles that differently.
+        // Within a venue's message a book may be crossed, which the books handle differently.
         if replay.market.ends[frame] {
             write!(result, "{:?}", replay.book.best())?;
         }

@@ -1,4 +1,4 @@
-//! The tables: a module each, which builds the cases.
+//! The tables. Each has a module, which builds the cases.
 
 mod apply;
 mod books;

@@ -1,13 +1,13 @@
-//! Many connections and many books: the processor time of a message, and the memory of a connection.
+//! Many connections and many books: the processor time of a message, and the memory of a connection or a book.
 //!
-//! A server thread sends one message to each connection, or for each book, in turn and without pause. Measured are:
+//! A server thread sends one message to each connection, or for each book, in turn and without pause. The figures are:
 //!
 //! - the processor time of the client's thread, including the kernel's part;
-//! - the growth of resident memory of the process (Linux), to which the server adds only the numbers of its sockets;
+//! - the growth of resident memory of the process (Linux), to which the server adds only its list of sockets;
 //! - the growth of the bytes that the client's thread has allocated and not freed, which is exact.
 //!
-//! Growth is from before the first connection to after the last message. There is no TLS, and neither figure includes
-//! the kernel's buffers. Each figure is measured in a new process, so that none reuses memory that another freed.
+//! Growth is from before the first connection to after the last message. There is no TLS, and no figure includes
+//! the kernel's buffers. Each figure is measured in a new process, so that none reuses freed memory of another one.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ const CONTENDERS: [&str; 2] = ["ticklot", "tungstenite+sonic-rs"];
 /// The messages for each of [`Plan::rounds`]: 40,000 by default.
 const PER_ROUND: usize = 200;
 
-/// How often the server sends that many messages. The time is the median of all passes; the allocations are those of the
+/// The number of passes over these messages. The time is the median of all passes; the allocations are those of the
 /// last.
 const PASSES: usize = 5;
 
@@ -94,9 +94,9 @@ fn loads() -> impl Iterator<Item = Load> {
 /// The load of a case.
 #[derive(Clone, Copy)]
 enum Load {
-    /// So many connections to JayX, with a book each.
+    /// This many connections to JayX, with a book each.
     Connections(usize),
-    /// So many books of Bayse Markets on one connection.
+    /// This many books of Bayse Markets on one connection.
     Books(usize),
 }
 
@@ -116,22 +116,17 @@ impl Load {
 
     /// Starts a server for the messages; returns it with their scale and mean size.
     fn server(self, plan: Plan) -> anyhow::Result<(Server, Scale, u64)> {
-        // Another thread allocates from another arena, so the client cannot reuse memory that is freed here.
-        let made = thread::spawn(move || {
-            let input = match self {
-                Self::Connections(_) => Input::pool(
-                    "jayx-20",
-                    Shape::single(FrameFormat::JayxSocketIo, 20),
-                    &plan,
-                )?,
-                Self::Books(_) => {
-                    Input::pool("bayse-20", Shape::single(FrameFormat::Bayse, 20), &plan)?
-                }
+        // Another thread has another arena, so the client cannot reuse memory that is freed here.
+        let thread = thread::spawn(move || {
+            let (name, wire) = match self {
+                Self::Connections(_) => ("jayx-20", FrameFormat::JayxSocketIo),
+                Self::Books(_) => ("bayse-20", FrameFormat::Bayse),
             };
+            let input = Input::pool(name, Shape::single(wire, 20), &plan)?;
             let server = Server::start(Arc::new(Stream::new(&input)?))?;
             Ok((server, input.scale, input.message_bytes()))
         });
-        made.join().map_err(|_| anyhow!("no messages"))?
+        thread.join().map_err(|_| anyhow!("no messages"))?
     }
 }
 
@@ -152,12 +147,8 @@ impl Figures {
             .args(["--rounds", &plan.rounds.count.to_string()])
             .stderr(Stdio::inherit())
             .output()?;
-        ensure!(
-            out.status.success(),
-            "{}: {contender}: {}",
-            load.name(),
-            out.status
-        );
+        let (name, status) = (load.name(), out.status);
+        ensure!(status.success(), "{name}: {contender}: {status}");
         Ok(serde_json::from_slice(&out.stdout)?)
     }
 
@@ -175,13 +166,9 @@ impl Figures {
         let url = server.url();
         let mut wait: Box<dyn FnMut(usize) -> anyhow::Result<()>> = match (contender, load) {
             ("ticklot", Load::Connections(count)) => {
-                let venue = || {
-                    JayX::new("BTCUSDT")
-                        .url(&url)
-                        .envelope(Envelope::SocketIo)
-                        .build()
-                };
-                let venues = (0..count).map(|_| venue()).collect::<Result<Vec<_>, _>>()?;
+                let venue = || JayX::new("BTCUSDT").url(&url).envelope(Envelope::SocketIo);
+                let venues = (0..count).map(|_| venue().build());
+                let venues = venues.collect::<Result<Vec<_>, _>>()?;
                 let mut feed = FeedReader::of(&runtime, 0, venues);
                 Box::new(move |count| feed.wait(count))
             }
@@ -197,7 +184,7 @@ impl Figures {
                 };
                 Box::new(move |count| tasks.wait(count))
             }
-            _ => bail!("there is no such contender"),
+            _ => bail!("no such contender"),
         };
         wait(load.count())?;
         server.wait()?;

@@ -1,4 +1,4 @@
-//! A snapshot's levels to a book that returns the changes.
+//! Applies a snapshot's levels to a book that returns the changes.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -31,10 +31,10 @@ pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Snapshots whose levels lie one behind the other, so that reading them is no large part of the work.
+/// Snapshots with adjacent levels in memory, so that reading them is a small part of the work.
 struct Views {
     levels: Vec<Level>,
-    /// Where each snapshot's bids begin, its asks begin, and its asks end.
+    /// For each snapshot, the start of its bids, the start of its asks, and the end of its asks.
     bounds: Vec<[usize; 3]>,
 }
 
@@ -60,7 +60,7 @@ impl Views {
     }
 }
 
-/// One of them, each side best first.
+/// One snapshot, each side best first.
 #[derive(Clone, Copy)]
 struct View<'p> {
     bids: &'p [Level],
@@ -93,7 +93,7 @@ fn case(name: String, levels: usize, views: &Views) -> Case<'_> {
     }
 }
 
-/// A book that a snapshot rebounds, and that returns the changes: bids first, each side best first.
+/// A book that a snapshot replaces, and that returns the changes: bids first, each side best first.
 trait Snapshots {
     fn replace(&mut self, view: View<'_>) -> anyhow::Result<&[Change]>;
 
@@ -126,7 +126,7 @@ impl<B: Snapshots> Contender for Applying<'_, B> {
     }
 }
 
-/// Our book finds its changes lazily: here all of them, into a list like that of the maps.
+/// Our book computes its changes lazily. Here all of them are collected into a list, as by the maps.
 struct TicklotBook {
     book: Book,
     changes: Vec<Change>,
@@ -160,7 +160,7 @@ impl Snapshots for TicklotBook {
 /// The lots and orders at a price.
 type Quantity = (Lots, u32);
 
-/// A map for each side, keyed so that the best price is the first: of bids, the price's negative.
+/// The key of a price in the map of its side. Bids have the negative price, so that the best price is the first.
 fn key(side: Side, ticks: Ticks) -> i64 {
     match side {
         Side::Bid => -ticks.0,
@@ -180,8 +180,8 @@ fn change(side: Side, key: i64, old: Option<Quantity>, new: Option<Quantity>) ->
     }
 }
 
-/// New maps from each snapshot, in one piece since the levels come in order; a walk over old and new
-/// finds the changes.
+/// New maps from each snapshot, built at once because the levels are sorted. A merge of the old and the new maps finds the
+/// changes.
 #[derive(Default)]
 struct RebuiltMaps {
     bids: BTreeMap<i64, Quantity>,
@@ -245,7 +245,7 @@ fn rebuild(
     }
 }
 
-/// Maps that are kept: levels that differ are written, those of an earlier snapshot are taken out.
+/// Maps that are updated: changed levels are written, and levels of earlier snapshots are removed.
 #[derive(Default)]
 struct UpdatedMaps {
     bids: BTreeMap<i64, (Quantity, u64)>,

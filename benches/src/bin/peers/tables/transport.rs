@@ -1,4 +1,4 @@
-//! Messages of about 700 bytes over loopback TCP to the reader, and through the whole feed.
+//! Messages of about 700 bytes over loopback TCP, to a reader and through the whole feed.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -16,21 +16,20 @@ use crate::runtime;
 use crate::socket::readers::{Content, FastWebSockets, FeedReader, Reader, Transport};
 use crate::socket::server::{Server, Stream};
 
-/// While the server writes, and when everything is there already. The slices of the second are small
-/// enough for the socket's buffers.
+/// The name, the start and the number of slices. The slices of the second case fit into the socket's buffers.
 const CASES: [(&str, Start, usize); 2] = [
     ("700-bytes", Start::Together, 4),
     ("700-bytes-waiting", Start::Later, 64),
 ];
 
-/// The factor of the number of rounds. A slice takes less than a millisecond, in which the reader may or may not be in
-/// step with the server's thread, so a comparison needs many slices.
+/// The factor of the number of rounds. A slice takes less than a millisecond, and its time depends on the interleaving with
+/// the server's thread, so a comparison needs many slices.
 const MORE_ROUNDS: usize = 8;
 
-/// When the reading begins.
+/// The start of the reading.
 #[derive(Clone, Copy, PartialEq)]
 enum Start {
-    /// When the server begins to write.
+    /// When the server starts to write.
     Together,
     /// When it has written all.
     Later,
@@ -93,9 +92,9 @@ struct Reading<'p> {
 
 impl Contender for Reading<'_> {
     fn prepare(&mut self, frames: Range<usize>) -> anyhow::Result<()> {
-        // The reader of the last turn was done a little before the server. Waiting for the server is no part of its work.
+        // The last reader may finish before the server. Waiting for the server is not part of the work.
         self.server.wait()?;
-        // All of them at once would not fit into the socket's buffers.
+        // All frames at once would not fit into the socket's buffers.
         if self.start == Start::Later && frames.len() < self.input.frames.len() {
             self.server.write(self.reader.number(), frames)?;
             self.server.wait()?;
@@ -113,7 +112,7 @@ impl Contender for Reading<'_> {
     }
 
     fn result(&mut self, frame: usize) -> anyhow::Result<String> {
-        // All at once, since each command to the server takes two changes of thread.
+        // All at once, since each command to the server takes two context switches.
         if self.contents.is_empty() {
             let count = self.input.frames.len();
             self.server.write(self.reader.number(), 0..count)?;

@@ -10,7 +10,7 @@ use super::{DEPTH, DepthBook, LevelBook, Quote};
 const TICK: f64 = 0.1;
 const LOT: f64 = 0.001;
 
-/// A level in the types of its users: the numbers of the message as floats.
+/// A level in the types of hftbacktest's users: the numbers of the message as floats.
 #[derive(Clone, Copy)]
 pub(in crate::tables) struct Update {
     side: Side,
@@ -23,7 +23,7 @@ fn lots(quantity: f64) -> i64 {
     (quantity / LOT).round() as i64
 }
 
-/// What differs between the two.
+/// The differences between the two books.
 pub(in crate::tables) trait Depth: L2MarketDepth + MarketDepth {
     /// A book for the prices from `low` to `high`.
     fn new(low: f64, high: f64) -> Self;
@@ -142,7 +142,7 @@ impl Depth for HashMapMarketDepth {
 impl DepthBook for RoiVector {
     type Top = [[(i64, f64); DEPTH]; 2];
 
-    /// From the best price on, tick by tick, over its arrays, as in its examples.
+    /// Reads its arrays tick by tick from the best price on, as its examples do.
     #[inline(always)]
     #[allow(
         clippy::cast_sign_loss,

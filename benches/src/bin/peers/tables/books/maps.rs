@@ -1,4 +1,4 @@
-//! Books without a crate: two maps, or two sorted arrays.
+//! Books from the standard library: two maps, or two sorted arrays.
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ impl DepthBook for Maps {
     }
 }
 
-/// Two sorted arrays, best first: the floor for reading levels in their order.
+/// Two sorted arrays, best first: the floor for reading levels in order.
 #[derive(Default)]
 pub(in crate::tables) struct Vecs {
     sides: [Vec<Quote>; 2],

@@ -17,27 +17,27 @@ const PRICE_DECIMALS: u8 = 1;
 /// The decimals of quantities: a lot is 0.001.
 const LOT_DECIMALS: u8 = 3;
 
-/// Levels set one by one, and the book before each slice of them.
+/// Levels that are set one by one, and the book before each slice of them.
 pub(in crate::tables) struct Market {
     pub(in crate::tables) name: &'static str,
     pub(in crate::tables) steps: Vec<WalkStep>,
-    /// Whether each step is the last of a message of the venue: within a message a book may be crossed.
+    /// Whether each step is the last one of a venue's message. Within a message a book may be crossed.
     pub(in crate::tables) ends: Vec<bool>,
-    /// The lowest price and the highest.
+    /// The lowest and the highest price.
     pub(in crate::tables) ticks: (i64, i64),
     /// The levels before the first step of each slice, each side best first.
     before: BTreeMap<usize, Vec<WalkStep>>,
 }
 
 impl Market {
-    /// The walk of [`walk`], that leaves any window of the size of the book.
+    /// The feed of [`walk`], which leaves any window of the size of the book.
     pub(in crate::tables) fn walk(name: &'static str, steps: usize) -> anyhow::Result<Self> {
         let (first, steps) = walk(SEED, steps);
         let ends = vec![true; steps.len()];
         Self::new(name, &first, steps, ends)
     }
 
-    /// The recorded diffs of a Binance futures book, after its snapshot; none, in a visible line, without the file.
+    /// The recorded diffs of a Binance futures book after its snapshot. Without the file, prints a line and returns `None`.
     pub(in crate::tables) fn recorded(name: &'static str) -> anyhow::Result<Option<Self>> {
         let Some(path) = raw_recordings::path("usdm_btcusdt_20240808.gz", name) else {
             return Ok(None);
@@ -55,7 +55,7 @@ impl Market {
         let (mut steps, mut ends) = (Vec::new(), Vec::new());
         for message in &messages {
             match message {
-                // The snapshot includes those before it.
+                // The snapshot includes the earlier diffs.
                 Message::Diff(update) if update.ids.last >= id => {
                     steps.extend(steps_of(&update.sides));
                     ends.resize(steps.len(), false);
@@ -94,7 +94,7 @@ impl Market {
         })
     }
 
-    /// The levels before a step that a slice begins with.
+    /// The levels before the first step of a slice.
     pub(in crate::tables) fn before(&self, step: usize) -> anyhow::Result<&[WalkStep]> {
         let levels = self.before.get(&step);
         levels.map(Vec::as_slice).context("no slice begins here")

@@ -1,7 +1,7 @@
-//! Order books that receive single levels: ours and the alternatives of a user, behind one trait.
+//! Order books that receive single levels: ours and a user's alternatives, behind one trait.
 //!
-//! Every book receives its messages in its own types, made before the clock starts: no peer pays for a conversion that its
-//! users would do when they read the message.
+//! Every book receives its messages in its types, which are built before the clock starts. So no peer pays for a conversion
+//! that its users would do when they read the message.
 
 mod hft;
 mod maps;
@@ -22,10 +22,10 @@ pub(super) use self::ticklot::{FlatBook, LadderBook};
 /// The price and the quantity of a level, in ticks and lots.
 pub(super) type Quote = (i64, i64);
 
-/// How many levels of a side the table `depth` reads.
+/// The number of levels of a side that the table `depth` reads.
 pub(super) const DEPTH: usize = 10;
 
-/// A book of which single levels are set.
+/// A book whose levels are set one by one.
 pub(super) trait LevelBook {
     /// One level in this book's types.
     type Update;
@@ -39,10 +39,10 @@ pub(super) trait LevelBook {
 
     fn clear(&mut self) -> anyhow::Result<()>;
 
-    /// The best two prices, as this book returns them.
+    /// The best bid and ask prices, as this book returns them.
     fn best_prices(&self) -> impl Sized;
 
-    /// The best two prices and their quantities, as this book returns them.
+    /// The best bid and ask with their quantities, as this book returns them.
     fn best_levels(&self) -> impl Sized;
 
     /// The best bid and ask.
@@ -111,7 +111,7 @@ fn fill<B: LevelBook>(book: &mut B, levels: &[WalkStep]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The bytes that a book has allocated with the first levels of a market, and at its end.
+/// The bytes that a book has allocated with the first levels of a market, and at the end.
 pub(super) fn memory<B: LevelBook>(market: &Market) -> anyhow::Result<(B, [i64; 2])> {
     let before = allocated_bytes();
     let mut book = B::empty(market.ticks);

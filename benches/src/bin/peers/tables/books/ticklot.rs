@@ -1,4 +1,4 @@
-//! Our own books.
+//! Our books.
 
 use ticklot_benches::WalkStep;
 use ticklot_book::{Book, BookView, Coverage, Flat, Ladder, Level, Nanos, Scale, Side, Storage};

@@ -1,4 +1,4 @@
-//! A core for the server's thread, and one for the client's.
+//! Pins the threads of the server and the client to one core each.
 
 use std::fs;
 
@@ -13,8 +13,7 @@ pub(super) struct Cores {
 }
 
 impl Cores {
-    /// The first and the last of the cores that this process may use; none if there is only one. `taskset` chooses
-    /// others.
+    /// The first and the last of the cores that this process may use, which `taskset` can change. `None` if there is only one.
     pub(super) fn pick() -> anyhow::Result<Option<Self>> {
         let allowed = sched_getaffinity(None)?;
         let cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
@@ -29,7 +28,7 @@ impl Cores {
     }
 }
 
-/// Works on a core; returns how often the thread lost it to another one meanwhile, too.
+/// Runs `work` on a core. Also returns the number of times that the thread lost the core to another thread.
 pub(super) fn pinned<T>(
     core: usize,
     work: impl FnOnce() -> anyhow::Result<T>,
@@ -47,7 +46,7 @@ fn pin(core: usize) -> anyhow::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// How often this thread has lost its core to another one, rather than slept.
+/// The number of times that this thread was preempted, without its sleeps.
 fn preemptions() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/thread-self/status")?;
     let key = "nonvoluntary_ctxt_switches:";

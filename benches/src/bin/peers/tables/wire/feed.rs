@@ -1,4 +1,4 @@
-//! The whole feed.
+//! The whole feed as contenders.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::measurement::{Origin, Target};
 use super::record::{Handled, Record, best_of};
 use crate::runtime;
 
-/// How often an idle thread replays its last message.
+/// The interval of keep-warm replays.
 const KEEP_WARM: Duration = Duration::from_micros(100);
 
-/// [`Feed::run`] on a runtime that sleeps while there is nothing to do.
+/// [`Feed::run`] on a runtime that sleeps while it is idle.
 pub(super) fn tokio(target: &Target, record: Record) -> anyhow::Result<Record> {
     let runtime = runtime::sleeping()?;
     run(target, record, |feed| {
@@ -34,12 +34,12 @@ pub(super) fn tokio_awake(target: &Target, record: Record) -> anyhow::Result<Rec
     })
 }
 
-/// [`Feed::spin`], on the thread that is pinned already.
+/// [`Feed::spin`] on the pinned thread.
 pub(super) fn spin(target: &Target, record: Record) -> anyhow::Result<Record> {
     spinning(target, record, None)
 }
 
-/// The same, kept warm.
+/// The same with keep-warm replays.
 pub(super) fn spin_warm(target: &Target, record: Record) -> anyhow::Result<Record> {
     spinning(target, record, Some(KEEP_WARM))
 }
@@ -83,10 +83,10 @@ fn run(
     Ok(feed.into_parts().1.record)
 }
 
-/// Records the end of each call.
+/// Records the end of each of its calls.
 struct LatencyHandler {
     record: Record,
-    /// The feed's clock, if the time since the receipt is measured.
+    /// The feed's clock, if latency is measured from the receipt.
     clock: Option<Clock>,
 }
 
@@ -109,7 +109,7 @@ impl Handler for LatencyHandler {
                     best,
                 })
             }
-            // It would connect anew.
+            // The feed would reconnect.
             Event::Disconnected { .. } => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }

@@ -1,12 +1,11 @@
-//! Pairs each write with the message that was handled.
+//! Pairs each sent message with the handled one.
 
 use anyhow::ensure;
 
 use super::record::Handled;
 use super::server::Sent;
 
-/// Each message that was handled beside the one that was sent: the nth of its connection. In the order in which they
-/// were sent.
+/// Pairs the nth sent and the nth handled message of each connection. The pairs are in the order of sending.
 pub(super) fn matched(sent: &[Sent], handled: &[Handled]) -> anyhow::Result<Vec<(Sent, Handled)>> {
     ensure!(
         sent.len() == handled.len(),

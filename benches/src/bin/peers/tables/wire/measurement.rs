@@ -1,4 +1,4 @@
-//! A contender at a pace, and the blocks of messages that it handles.
+//! Measures a contender at a pace, in blocks of messages.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -22,21 +22,20 @@ use crate::parse::serde::{Books, SerdeJson};
 use crate::process::Process;
 use crate::socket::server::Stream;
 
-/// The messages at the beginning of a block that warm the client up, for each connection and in all. They are not
-/// counted.
+/// The messages at the start of a block that warm up the client, for each connection and in all. They are not counted.
 const WARM_UP: (usize, usize) = (4, 64);
 
-/// The messages after them, at the pace that is measured, that are not counted either.
+/// The messages after them, at the measured pace, that are not counted either.
 const UNCOUNTED: usize = 2;
 
-/// The worst latency that the histogram tells apart.
+/// The maximum latency of the histogram.
 const MAX_NS: u64 = 10_000_000_000;
 
 /// The server of a contender.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
-    /// With TLS, if there is a configuration.
+    /// The TLS configuration, if any.
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) connections: usize,
     pub(super) origin: Origin,
@@ -64,7 +63,7 @@ pub(super) enum Origin {
 pub(super) struct Contender {
     pub(super) name: &'static str,
     pub(super) tls: bool,
-    /// Whether it keeps the book of each message, so that its best prices can be checked.
+    /// Whether it applies each message to a book, so that the best prices can be checked.
     pub(super) keeps_book: bool,
     /// Connects and handles messages until the record is full.
     pub(super) read: fn(&Target, Record) -> anyhow::Result<Record>,
@@ -82,7 +81,7 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(input: &Input, cores: Cores) -> anyhow::Result<Self> {
-        // serde_json and two maps are the reference, not our own decoder.
+        // The reference is serde_json with two maps rather than our decoder.
         let mut book = Maps::new(Books::<SerdeJson>::new(None), 1);
         let envelope = input.envelope();
         let best = input.frames.iter().map(|frame| {
@@ -145,7 +144,7 @@ impl Measurement {
         }
     }
 
-    /// Sends so many messages and counts their latencies, on new connections between two new threads.
+    /// Sends `messages` messages and records their latencies, on new connections between two new threads.
     pub(super) fn block(
         &mut self,
         setup: &Setup,
@@ -207,7 +206,7 @@ impl Measurement {
         let client = thread::spawn(move || pinned(cores.client, || read(&target, record)));
         let (record, of_client) = join(client).with_context(|| self.name)?;
         let handled = record.handled().len();
-        // A server whose client has given up may wait for a connection forever.
+        // If the client has failed, the server may wait for a connection forever.
         ensure!(
             handled == total || server.is_finished(),
             "{}: {handled} of {total} messages",

@@ -1,18 +1,18 @@
-//! From the server's write to the end of the handler, over loopback.
+//! The latency from the server's write to the end of the handler, over loopback.
 //!
-//! Server and client are threads that are pinned to a core each. The server spins, and writes each message at its time:
-//! a JayX book of 20 levels a side, a WebSocket frame that was made before, and with TLS encrypted before. The time is
-//! taken before the write, and again by the handler once it has the best prices of the book, on the same clock.
+//! The server and the client are threads that are pinned to one core each. The server spins, and writes each message at its
+//! time: a JayX book of 20 levels a side, as a WebSocket frame that was built and, with TLS, encrypted before. The clock is
+//! read before the write, and by the handler once it has the best prices of the book.
 //!
-//! Contenders take turns in blocks of messages, each on new connections of new threads, so that whatever slows the machine
-//! down for a while slows all of them. The first messages of a block warm the client up and are not counted.
-//! Whoever keeps a book must have the best prices of each message.
+//! Contenders take turns in blocks of messages, each on new connections of new threads, so a temporary slowdown of the
+//! machine affects all of them. The first messages of a block warm up the client and are not counted. A contender with a
+//! book must have the best prices of each message.
 //!
-//! A thread that spins loses its core to others on a busy machine, and a message waits meanwhile: `preempted` counts that.
+//! On a busy machine, a spinning thread may lose its core while a message waits. `preempted` counts that.
 //!
-//! Two other groups of cases follow: `inside`, from the receipt of a frame to the end of the handler, one message each
-//! 5 ms and back to back; and many connections on one thread. Run it on an idle machine with two cores at least;
-//! `taskset` chooses them: the server has the first and the client the last.
+//! There are two other groups of cases. `inside` measures from the receipt of a frame to the end of the handler, with one
+//! message every 5 ms and back to back. The other group has many connections on one thread. Run the table on an idle machine
+//! with at least two cores. The server uses the first and the client the last one that `taskset` allows.
 
 mod cores;
 mod feed;
@@ -40,22 +40,22 @@ use crate::plan::{OnRows, Plan};
 /// The name of the input.
 const INPUT: &str = "jayx-20";
 
-/// The messages of a second, and those of a contender for each 200 of [`Plan::rounds`], which is the default.
+/// The messages a second, and the messages of a contender with 200 of [`Plan::rounds`], which is the default.
 const RATES: [(u32, usize); 3] = [(20, 100), (200, 600), (5_000, 10_000)];
 
-/// The rates of the cases with many connections, in all, and their messages.
+/// The total rates of the cases with many connections, and their messages.
 const SHARED_RATES: [(u32, usize); 2] = [(200, 1_000), (5_000, 10_000)];
 
 /// The interval of the case `inside`, and its messages.
 const INSIDE: (Duration, usize) = (Duration::from_millis(5), 1_000);
 
-/// The connections of the cases with many.
+/// The number of connections of these cases.
 const MANY: usize = 64;
 
-/// How many blocks a contender's messages are divided into, unless there are fewer rounds.
+/// The number of blocks of a contender, unless there are fewer rounds.
 const BLOCKS: usize = 10;
 
-/// A function that reads as a contender.
+/// The function of a contender.
 type Read = fn(&Target, Record) -> anyhow::Result<Record>;
 
 const fn contender(name: &'static str, read: Read) -> Contender {
@@ -85,7 +85,7 @@ const TOKIO: Contender = contender("ticklot-tokio", feed::tokio);
 const SPIN: Contender = contender("ticklot-spin", feed::spin);
 const SPIN_WARM: Contender = contender("ticklot-spin-warm", feed::spin_warm);
 
-/// All of them. `-awake` is on a runtime that never sleeps.
+/// All contenders. `-awake` has a runtime that never sleeps.
 const CONTENDERS: &[Contender] = &[
     TOKIO,
     contender("ticklot-tokio-awake", feed::tokio_awake),
@@ -109,10 +109,10 @@ const CONTENDERS: &[Contender] = &[
     tls("raw-spinning+book-tls", raw::spinning_book),
 ];
 
-/// A feed on many connections and its name there.
+/// The feeds with many connections, and their names there.
 const SHARED: &[(Contender, &str)] = &[(TOKIO, "ticklot-tokio-64"), (SPIN, "ticklot-spin-64")];
 
-/// A feed in the case `inside`, and its names there: at the interval, and back to back.
+/// The feeds of the case `inside`, and their names there: at the interval, and back to back.
 const INSIDE_CONTENDERS: &[(Contender, [&str; 2])] = &[
     (TOKIO, ["ticklot-tokio-5ms", "ticklot-tokio-back-to-back"]),
     (SPIN, ["ticklot-spin-5ms", "ticklot-spin-back-to-back"]),
@@ -131,7 +131,7 @@ pub(crate) fn run(plan: &Plan, on_rows: &mut OnRows<'_>) -> anyhow::Result<()> {
         return Ok(());
     }
     let Some(cores) = Cores::pick()? else {
-        println!("\nwire: left out, it needs a core each for the server and the client");
+        println!("\nwire: skipped, because it needs two cores");
         return Ok(());
     };
     let input = Input::pool(INPUT, Shape::single(FrameFormat::JayxSocketIo, 20), plan)?;
@@ -163,10 +163,10 @@ impl Case {
         let messages = (self.messages * rounds.count).div_ceil(200 * blocks);
         for round in 0..blocks {
             for turn in 0..count {
-                let place = (round + turn) % count;
-                // Far from each other: none finds its text in a cache because another has just read it.
+                let index = (round + turn) % count;
+                // Far apart, so that none finds its text in a cache that another one has just filled.
                 let start = (round * count + turn) * frames / (blocks * count);
-                self.measurements[place].block(setup, start, messages)?;
+                self.measurements[index].block(setup, start, messages)?;
             }
         }
         Ok(())
@@ -234,7 +234,7 @@ mod tests {
         backend: DecodeBackend::Best,
     };
 
-    /// None with one core.
+    /// `None` with one core.
     fn setup() -> Option<Setup> {
         let input =
             Input::pool(INPUT, Shape::single(FrameFormat::JayxSocketIo, 20), &PLAN).unwrap();
@@ -247,7 +247,7 @@ mod tests {
         for &contender in CONTENDERS {
             for pace in [every(5_000), Pace::Handled] {
                 let mut measurement = Measurement::new(contender, pace).unwrap();
-                // The best prices of each message are checked there.
+                // `block` checks the best prices of each message.
                 measurement.block(&setup, 7, 50).unwrap();
                 measurement.block(&setup, 20, 30).unwrap();
                 let row = measurement.row("case", &setup);
@@ -270,10 +270,10 @@ mod tests {
     #[test]
     fn returns_errors_of_contenders() {
         let Some(setup) = setup() else { return };
-        let gives_up = contender("gives-up", |_, _| anyhow::bail!("no wish"));
-        let mut measurement = Measurement::new(gives_up, Pace::Handled).unwrap();
+        let fails = contender("fails", |_, _| anyhow::bail!("on purpose"));
+        let mut measurement = Measurement::new(fails, Pace::Handled).unwrap();
         let error = format!("{:#}", measurement.block(&setup, 0, 50).unwrap_err());
-        assert!(error.contains("gives-up: no wish"), "{error}");
+        assert!(error.contains("fails: on purpose"), "{error}");
         let too_few = contender("too-few", |_, record| Ok(record));
         let mut measurement = Measurement::new(too_few, Pace::Handled).unwrap();
         assert!(measurement.block(&setup, 0, 50).is_err());

@@ -2,7 +2,7 @@
 
 use crate::measure::Row;
 
-/// The faster of some contenders over another one.
+/// The ratio of the fastest of several contenders to another one.
 struct Ratio {
     of: &'static [&'static str],
     over: &'static str,
@@ -47,7 +47,7 @@ const RATIOS: &[Ratio] = &[
     ratio(&["ticklot-spin-64"], "ticklot-spin"),
 ];
 
-/// The ratios whose contenders are all there: the faster contender, the other one, and the ratio.
+/// The ratios whose contenders are all present: the fastest contender, the other one, and the ratio.
 fn ratios(rows: &[Row]) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
     let row = |name: &str| rows.iter().find(|row| row.contender == name);
     RATIOS.iter().filter_map(move |ratio| {

@@ -1,9 +1,8 @@
-//! The socket alone: a loop over a blocking or a spinning socket of std, with the transport's buffer size.
+//! A loop over a blocking or a spinning socket of std, with the transport's buffer size.
 //!
-//! `raw-…` reads, finds the end of the frame, and calls the handler: it reads the best prices of a book, which is that
-//! of the first message, and the clock. Nothing is decoded, so this is the floor of a reader. `raw-…+book` decodes
-//! each message and applies it to the book before, with our decoder and book and nothing else of ours: it is the floor
-//! of a feed.
+//! `raw-…` reads, finds the end of the frame, and calls the handler, which reads the best prices of the first message's book
+//! and the clock. It decodes nothing else, so it is the floor of a reader. `raw-…+book` also decodes each message and applies
+//! it, with our decoder and our book but no other code of ours. It is the floor of a feed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -25,12 +24,12 @@ const BUFFER: usize = 64 << 10;
 const UPGRADE: &str = "GET /0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// The client's packet that opens the Socket.IO session, as a frame whose mask is zero. Without it TCP would take the
-/// session for a transfer in one direction, and acknowledge each message inside the read that takes it: 1 to 2 µs more than
-/// for a client that has answered.
+/// The client's packet that opens the Socket.IO session, as a frame with a mask of zero. Without it, TCP would treat the
+/// connection as a transfer in one direction and acknowledge each message in the read call: 1 to 2 µs more than for a client
+/// that has sent data.
 const OPEN: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'4', b'0'];
 
-/// How every packet of an order book begins.
+/// The start of every packet with an order book.
 const ORDER_BOOK: &[u8] = b"42[\"orderbook\",";
 
 pub(super) fn blocking(target: &Target, record: Record) -> anyhow::Result<Record> {
@@ -51,7 +50,7 @@ pub(super) fn spinning_book(target: &Target, record: Record) -> anyhow::Result<R
 
 /// The work on a message before the handler.
 trait Work {
-    /// The best prices; none for a packet that is no order book.
+    /// The best prices; `None` for a packet without an order book.
     fn message(&mut self, payload: &[u8]) -> anyhow::Result<Option<Best>>;
 }
 
@@ -149,7 +148,7 @@ fn run(
     }
 }
 
-/// The bytes that were read and not taken yet.
+/// The bytes that were read but not processed yet.
 struct FrameBuffer {
     bytes: Vec<u8>,
     held: Range<usize>,
@@ -200,14 +199,14 @@ impl FrameBuffer {
         Ok(ControlFlow::Break(()))
     }
 
-    /// Takes the next frame, if all of it is there; returns the range of its payload.
+    /// Takes the next complete frame; returns the range of its payload.
     fn next(&mut self) -> anyhow::Result<Option<Range<usize>>> {
         let held = &self.bytes[self.held.clone()];
         let (head, len) = match *held {
             [0x81, len @ 0..126, ..] => (2, usize::from(len)),
             [0x81, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
             [] | [0x81] | [0x81, 126, ..] => return Ok(None),
-            _ => bail!("no short text frame without a mask"),
+            _ => bail!("not a short, unmasked text frame"),
         };
         if held.len() < head + len {
             return Ok(None);
@@ -223,7 +222,7 @@ mod tests {
     use super::*;
     use crate::socket::server::write_frame;
 
-    /// Returns at most so many bytes for each read, and `WouldBlock` every other time.
+    /// Returns at most `at_most` bytes for each read, and `WouldBlock` every other time.
     struct SlowReader<'a> {
         bytes: &'a [u8],
         at_most: usize,

@@ -1,4 +1,4 @@
-//! The end of every contender's handler: it reads the clock and records the best prices.
+//! The end of every contender's handler, which reads the clock and records the best prices.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use ticklot_tests::alloc::allocations;
 
 use crate::book::Best;
 
-/// The best prices of a book of ours.
+/// The best prices of one of our books.
 #[inline]
 pub(super) fn best_of(book: &impl BookView) -> Best {
     [book.best_bid(), book.best_ask()].map(|level| level.map(|level| level.ticks.0))
 }
 
-/// One message, at the end of the handler.
+/// A handled message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Handled {
     pub(super) connection: usize,
-    /// The time since the origin of the block; or the duration that the contender measured itself.
+    /// The time since the origin of the block, or the latency that the contender measured.
     pub(super) ns: u64,
     pub(super) best: Best,
 }
@@ -35,7 +35,7 @@ pub(super) fn since(origin: Instant) -> u64 {
 #[derive(Debug)]
 pub(super) struct Record {
     origin: Instant,
-    /// Their number, for the server.
+    /// Their number, which the server reads.
     count: Arc<AtomicUsize>,
     handled: Vec<Handled>,
     uncounted: usize,
@@ -50,7 +50,7 @@ impl Record {
         uncounted: usize,
         total: usize,
     ) -> Self {
-        // Written once, so that no page is new while messages arrive.
+        // Written once, so that no page fault occurs while messages arrive.
         let mut handled = vec![
             Handled {
                 connection: 1,
@@ -81,7 +81,7 @@ impl Record {
         })
     }
 
-    /// Adds a message. Nothing here is measured.
+    /// Adds a message. The latency does not include this.
     pub(super) fn push(&mut self, handled: Handled) -> ControlFlow<()> {
         self.handled.push(handled);
         let count = self.handled.len();

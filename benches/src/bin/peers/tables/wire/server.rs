@@ -16,13 +16,13 @@ use crate::socket::server::{Stream, accept_upgrade, greeting};
 /// When a message is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Pace {
-    /// One each interval, whether the client is ready or not.
+    /// One in each interval, even if the client is not ready.
     Every(Duration),
-    /// As soon as the client has handled the message before: back to back, each in a read of its own.
+    /// As soon as the client has handled the previous message: back to back, one message in each read.
     Handled,
 }
 
-/// The pace of the messages that warm the client up.
+/// The pace of the messages that warm up the client.
 const WARM_UP: Pace = Pace::Every(Duration::from_micros(500));
 
 /// The time between the last handshake and the first message.
@@ -34,7 +34,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The messages that the server writes in a block.
 pub(super) struct Schedule {
     pub(super) frames: Arc<Stream>,
-    /// How many frames there are.
+    /// The number of frames.
     pub(super) len: usize,
     /// The frame of the first message; the next message is the next frame.
     pub(super) start: usize,
@@ -45,7 +45,7 @@ pub(super) struct Schedule {
     pub(super) pace: Pace,
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) origin: Instant,
-    /// How many messages the client has handled.
+    /// The number of messages that the client has handled.
     pub(super) handled: Arc<AtomicUsize>,
 }
 
@@ -93,7 +93,7 @@ impl Schedule {
         Ok(sent)
     }
 
-    /// Waits until the client has handled so many messages.
+    /// Waits until the client has handled `count` messages.
     fn wait(&self, count: usize) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
@@ -131,7 +131,7 @@ enum Peer {
 }
 
 impl Peer {
-    /// Accepts the upgrade, and writes what a Socket.IO server begins with.
+    /// Accepts the upgrade, and writes the Socket.IO greeting.
     fn accept(
         mut tcp: TcpStream,
         tls: Option<&Arc<ServerConfig>>,
@@ -144,7 +144,7 @@ impl Peer {
         Ok((open(&mut stream)?, Self::Tls(Box::new(stream))))
     }
 
-    /// Does what can be done before the time of the write: encrypts.
+    /// Encrypts the bytes, before the time of the write.
     fn prepare(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         if let Self::Tls(stream) = self {
             stream.conn.writer().write_all(bytes)?;
@@ -165,7 +165,7 @@ impl Peer {
     }
 }
 
-/// Accepts the upgrade; returns the number that the request's path begins with.
+/// Accepts the upgrade; returns the number at the start of the request's path.
 fn open(stream: &mut (impl Read + Write)) -> anyhow::Result<usize> {
     let head = accept_upgrade(stream)?;
     stream.write_all(&greeting()?)?;

@@ -1,4 +1,4 @@
-//! The alternative of a user: tokio-tungstenite with its defaults, a parser, and a book.
+//! A user's alternative: tokio-tungstenite with its defaults, a parser, and a book.
 
 use tokio::runtime::Runtime;
 
