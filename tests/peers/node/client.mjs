@@ -1,18 +1,18 @@
-// A client of Bayse Markets in Node's `ws`, for the simulated server of this project to be tested against.
+// A client of Bayse Markets in Node's `ws`, which tests the simulated server of this project.
 //
 //     node client.mjs url=ws://.. strict=ws://.. event=.. market=.. yes=.. no=.. other=.. user=.. key=.. token=..
 //
-// `url` is the base URL of a server; `strict` that of one that gives a client up after a second without a
-// pong. `market` is of `event`, its outcomes are `yes` and `no`; `other` is another market. `user` is who
-// trades with `key` and `token`. It prints a line for each step, and ends with status 1 at the first one
-// that fails. client.py does the same in Python.
+// `url` is the base URL of a server; `strict` that of a server which disconnects a client after a second without a
+// pong. `market` belongs to `event` and has the outcomes `yes` and `no`; `other` is another market. `user` is the owner
+// of `key` and `token`. The script prints a line for each step, and exits with status 1 at the first failure.
+// client.py does the same in Python.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 /** How long nothing may come from a room that was left: many steps of the markets. */
 const QUIET = 300;
 
@@ -20,7 +20,7 @@ const given = Object.fromEntries(
   process.argv.slice(2).map((it) => [it.slice(0, it.indexOf('=')), it.slice(it.indexOf('=') + 1)]),
 );
 
-// ---- what messages look like
+// ---- the format of messages
 
 const kinds = {
   text: (it) => typeof it === 'string' && it !== '',
@@ -30,7 +30,7 @@ const kinds = {
   probability: (it) => typeof it === 'number' && it >= 0 && it <= 1,
   positive: (it) => typeof it === 'number' && it > 0,
   amount: (it) => typeof it === 'number' && it >= 0,
-  // Near now, so that a wrong unit shows.
+  // Close to the current time, to detect a wrong unit.
   seconds: (it) => Number.isInteger(it) && Math.abs(it - Date.now() / 1000) < 600,
   milliseconds: (it) => Number.isInteger(it) && Math.abs(it - Date.now()) < 600_000,
   time: (it) => kinds['any time'](it) && kinds.milliseconds(Math.trunc(Date.parse(it))),
@@ -157,10 +157,10 @@ class Peer {
 
   /** Connects, and is greeted. */
   static async open(endpoint, { base = given.url, auth, ...options } = {}) {
-    const peer = new Peer(new WebSocket(base + endpoint, { handshakeTimeout: PATIENCE, ...options }));
+    const peer = new Peer(new WebSocket(base + endpoint, { handshakeTimeout: TIMEOUT, ...options }));
     peer.auth = auth;
     await once(peer.ws, 'open');
-    // Compression was offered. A venue without it answers without it.
+    // The client offers compression. A venue without it does not accept the offer.
     assert.equal(peer.ws.extensions, '');
     const { type, ...greeting } = await peer.next('connected');
     fields(greeting, { status: 'text', clientId: 'text', message: 'text', timestamp: 'milliseconds' });
@@ -189,12 +189,12 @@ class Peer {
 
   /** The next message, of any type. */
   async any() {
-    const deadline = Date.now() + PATIENCE;
+    const deadline = Date.now() + TIMEOUT;
     while (this.#messages.length === 0) {
       assert(this.ws.readyState === WebSocket.OPEN, 'the connection was closed');
       assert(Date.now() < deadline, 'nothing came in time');
       const message = new Promise((tell) => this.#waiting.push(tell));
-      await Promise.race([message, sleep(PATIENCE, undefined, { ref: false })]);
+      await Promise.race([message, sleep(TIMEOUT, undefined, { ref: false })]);
     }
     const message = JSON.parse(this.#messages.shift());
     assert(kinds.milliseconds(message.timestamp), `timestamp: ${JSON.stringify(message)}`);
@@ -203,7 +203,7 @@ class Peer {
 
   /** The next message of a type. Data may come before it, but no error. */
   async next(...types) {
-    const deadline = Date.now() + PATIENCE;
+    const deadline = Date.now() + TIMEOUT;
     while (Date.now() < deadline) {
       const message = await this.any();
       if (types.includes(message.type)) return message;
@@ -286,7 +286,7 @@ const steps = {
     const rooms = [`orderbook:${market}`, `orderbook:${other}`];
     const request = { channel: 'orderbook', marketIds: [market, other], currency: 'USD' };
     await peer.subscribe(request, ...rooms);
-    // Both books of both markets, and then again.
+    // Both books of both markets, twice.
     const seen = new Map();
     while (seen.size < 4 || [...seen.values()].some((times) => times < 3)) {
       const { marketId, outcomeId } = checkBook(await peer.next('orderbook_update'));
@@ -332,7 +332,7 @@ const steps = {
     for (const [request, room] of requests) {
       const peer = await Peer.open(MARKETS);
       await peer.subscribe(request, room);
-      // Each fill is told twice: someone bought what someone sold.
+      // Each fill has two messages: one for the buyer and one for the seller.
       for (const type of ['buy_order', 'sell_order']) {
         const message = await peer.next(type);
         checkFill(message);
@@ -404,7 +404,7 @@ const steps = {
       subscribe('asset_prices', { symbols: ['BTCUSDT'] }),
       'channel "asset_prices" is not available on /ws/v1/markets; use /ws/v1/realtime instead',
     );
-    // None of it was a subscription, and the connection lives on.
+    // None of it was a subscription, and the connection stays open.
     await sleep(QUIET);
     await peer.pong();
     await peer.subscribe({ channel: 'prices', eventId: event }, `prices:${event}`);
@@ -433,18 +433,18 @@ const steps = {
     const peer = await Peer.open(MARKETS);
     await peer.pong();
     for (const payload of ['', 'are you there?', Buffer.alloc(125, 0xff)]) {
-      const pong = once(peer.ws, 'pong', { signal: AbortSignal.timeout(PATIENCE) });
+      const pong = once(peer.ws, 'pong', { signal: AbortSignal.timeout(TIMEOUT) });
       peer.ws.ping(payload);
       assert.deepEqual((await pong)[0], Buffer.from(payload));
     }
-    // The server pings as well, and `ws` answers.
-    while (peer.pings < 2) await once(peer.ws, 'ping', { signal: AbortSignal.timeout(PATIENCE) });
+    // The server pings too, and `ws` replies.
+    while (peer.pings < 2) await once(peer.ws, 'ping', { signal: AbortSignal.timeout(TIMEOUT) });
     await peer.end();
   },
 
   async fragments() {
     const peer = await Peer.open(MARKETS);
-    // One room has a name of several bytes a character, cut in the middle of one.
+    // One room's name has characters of several bytes, and the message is split within one.
     const room = 'prices:naïve-日本';
     const bytes = Buffer.from(JSON.stringify({ type: 'unsubscribe', room }));
     const middle = bytes.indexOf('ï') + 1;
@@ -473,7 +473,7 @@ const steps = {
       const message = 'rate limit exceeded: too many messages';
       assert.deepEqual(error, { type: 'error', data: { message } });
     }
-    // A second later there is room again.
+    // A second later the rate limit allows messages again.
     await sleep(1_100);
     await peer.pong();
     await peer.end();
@@ -484,13 +484,13 @@ const steps = {
     const options = { base: given.strict };
     const alive = await Peer.open(MARKETS, options);
     const silent = await Peer.open(MARKETS, { ...options, autoPong: false });
-    // What a client sends otherwise is no pong.
+    // Other messages of the client do not replace a pong.
     await silent.pong();
     assert.deepEqual(await silent.closed, { code: 1008, reason: 'no pong' });
     const after = Date.now() - start;
-    assert(after >= 900 && after < PATIENCE, `closed after ${after} ms`);
+    assert(after >= 900 && after < TIMEOUT, `closed after ${after} ms`);
     assert(silent.pings > 2, `${silent.pings} pings`);
-    // One that answers pings stays.
+    // A client that replies to pings stays connected.
     await sleep(QUIET);
     await alive.pong();
     await alive.end();

@@ -1,16 +1,14 @@
-// A client of JayX in Node's `ws`, in the plain envelope, for the simulated server of this project to be
-// tested against.
+// A client of JayX in Node's `ws`, in the plain envelope, which tests the simulated server of this project.
 //
 //     node client_plain.mjs bare=ws://.. message=ws://.. data=ws://.. key=..
 //
-// One server for each way in which an answer can be wrapped. Their candles of a minute come several a second,
-// and the account of the key is busy. It prints a line for each step, and ends with status 1 at the first one
-// that fails.
+// There is a server for each form of a payload. They send several candles of a minute each second, and the account of the
+// key is active. The script prints a line for each step, and exits with status 1 at the first failure.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { Inbox, PATIENCE, enough, given, run, subscriptions, within } from './jayx.mjs';
+import { Inbox, TIMEOUT, enough, given, run, subscriptions, within } from './jayx.mjs';
 
 /** Which event a payload is of, by its keys. */
 function event(payload) {
@@ -30,7 +28,7 @@ const unwrap = {
 };
 
 async function open(form) {
-  const ws = new WebSocket(given[form], { handshakeTimeout: PATIENCE });
+  const ws = new WebSocket(given[form], { handshakeTimeout: TIMEOUT });
   const inbox = new Inbox();
   ws.on('message', (data, isBinary) => {
     const message = isBinary ? assert.fail('binary') : JSON.parse(data);

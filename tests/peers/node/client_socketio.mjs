@@ -1,16 +1,15 @@
-// A client of JayX in Node's `socket.io-client`, for the simulated server of this project to be tested
-// against.
+// A client of JayX in Node's `socket.io-client`, which tests the simulated server of this project.
 //
 //     node client_socketio.mjs url=ws://.. key=..
 //
-// The server's candles of a minute come several a second, and the account of the key is busy. It pings every
-// 100 ms and gives a client up after a second without a pong. It prints a line for each step, and ends with
-// status 1 at the first one that fails. client_socketio.py does the same in Python.
+// The server sends several candles of a minute each second, and the account of the key is active. It pings every 100 ms and
+// disconnects a client after a second without a pong. The script prints a line for each step, and exits with status 1 at the
+// first failure. client_socketio.py does the same in Python.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { io } from 'socket.io-client';
-import { Inbox, PATIENCE, enough, given, run, subscriptions, within } from './jayx.mjs';
+import { Inbox, TIMEOUT, enough, given, run, subscriptions, within } from './jayx.mjs';
 
 const LONG = 1500;
 const defaults = { reconnection: false, forceNew: true };
@@ -26,7 +25,7 @@ function first(emitter, ...events) {
 
 async function open(inbox = new Inbox(), of = options) {
   const socket = io(given.url, of);
-  // Noted as they happen: by the time that the namespace is joined, the upgrade may be over.
+  // Recorded as they happen: the upgrade may be over when the namespace is joined.
   const { engine } = socket.io;
   const transports = new Inbox();
   engine.once('open', () => transports.put(engine.transport.name));
@@ -49,7 +48,7 @@ async function end(socket) {
   await closed;
 }
 
-const ask = (socket, name, message) => socket.timeout(PATIENCE).emitWithAck(name, message);
+const ask = (socket, name, message) => socket.timeout(TIMEOUT).emitWithAck(name, message);
 
 const steps = {
   async 'connect and disconnect'() {
@@ -88,7 +87,7 @@ const steps = {
       await ask(socket, 'positions', { apiKey: 'nobody', category: 'spot' }),
       refused('unknown apiKey'),
     );
-    // Data goes on coming.
+    // Data continues to arrive.
     await enough(Object.keys(subscriptions), next);
     // Without an acknowledgement a refusal is an event.
     emit('orderbook');

@@ -1,9 +1,9 @@
-// What JayX's messages look like, for the clients of its simulated server: client_socketio.mjs and
-// client_plain.mjs. client_socketio.py has the same in Python.
+// The format of JayX's messages, for the clients of its simulated server: client_socketio.mjs and client_plain.mjs.
+// client_socketio.py has the same in Python.
 
 import assert from 'node:assert/strict';
 
-export const PATIENCE = 10_000;
+export const TIMEOUT = 10_000;
 
 /** The arguments, `name=value` each. */
 export const given = Object.fromEntries(
@@ -28,7 +28,7 @@ const kinds = {
   positive: (it) => whole(it) && it > 0,
   'whole or null': (it) => it === null || whole(it),
   decimal: (it) => typeof it === 'string' && /^(0|[1-9]\d*)(\.\d+)?$/.test(it),
-  // Within a day of now, so that a wrong unit shows: the server's clock runs fast.
+  // Within a day, since the server's clock runs fast, to detect a wrong unit.
   seconds: (it) => whole(it) && Math.abs(it - Date.now() / 1000) < DAY,
   milliseconds: (it) => whole(it) && Math.abs(it - Date.now()) < DAY * 1000,
   id: (it) => /^[0-9a-f]{24}$/.test(it),
@@ -200,7 +200,7 @@ export class Inbox {
 export async function within(promise, what) {
   let timer;
   const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`${what}: nothing in time`)), PATIENCE);
+    timer = setTimeout(() => fail(new Error(`${what}: nothing in time`)), TIMEOUT);
   });
   try {
     return await Promise.race([promise, late]);

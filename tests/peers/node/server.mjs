@@ -1,8 +1,8 @@
-// A server of order books in Node's `ws`, for the client of this project to be tested against.
+// A server of order books in Node's `ws`, which tests the client of this project.
 //
 // It prints `listening PORT`, then a line for each connection: `ok SCENARIO`, or `failed SCENARIO: WHY`.
-// The scenario is the first part of the path: `ws://127.0.0.1:PORT/fragments/ws/v1/markets`. It ends when
-// its standard input does, with status 1 if anything failed. server.py does the same in Python.
+// The scenario is the first part of the path: `ws://127.0.0.1:PORT/fragments/ws/v1/markets`. The script exits at the end of
+// its standard input, with status 1 after a failure. server.py does the same in Python.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { WebSocketServer } from 'ws';
 
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 const ENDPOINT = '/ws/v1/markets';
 
 const lines = Object.fromEntries(
@@ -23,7 +23,7 @@ const lines = Object.fromEntries(
 /** One client: what it sent, and the ways to send it something. */
 class Client {
   #ws;
-  #signal = AbortSignal.timeout(PATIENCE);
+  #signal = AbortSignal.timeout(TIMEOUT);
   #closed;
   #first;
 
@@ -32,7 +32,7 @@ class Client {
     this.socket = socket;
     this.extensions = ws.extensions;
     ws.on('error', () => {});
-    // Asked for now, so that neither is missed.
+    // Registered now, so that neither event is missed.
     this.#closed = once(ws, 'close', { signal: this.#signal });
     this.#first = once(ws, 'message', { signal: this.#signal });
     this.#closed.catch(() => {});
@@ -219,7 +219,7 @@ let failed = 0;
 
 async function run(name, client) {
   try {
-    // Compression is there for a client that offers it. The client under test must not.
+    // The server supports compression, but the client under test must not offer it.
     assert.equal(client.extensions, '', 'the extensions');
     await scenarios[name](client);
     console.log(`ok ${name}`);

@@ -1,7 +1,7 @@
-// A server of JayX's events in Node's `socket.io`, for the client of this project to be tested against.
+// A server of JayX's events in Node's `socket.io`, which tests the client of this project.
 //
 // It prints `listening SCENARIO=PORT ..`, then a line for each connection: `ok SCENARIO`, or
-// `failed SCENARIO: WHY`. It ends when its standard input does, with status 1 if anything failed.
+// `failed SCENARIO: WHY`. It exits at the end of its standard input, with status 1 after a failure.
 
 import assert from 'node:assert/strict';
 import { EventEmitter, on, once } from 'node:events';
@@ -9,7 +9,7 @@ import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from 'socket.io';
 
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 /** A server that stands still does so for longer than its client may wait: twice this, and then some. */
 const SHORT_BEAT = { pingInterval: 150, pingTimeout: 150 };
 const STILL = 1200;
@@ -90,7 +90,7 @@ const later = {
 
 /** One client: what it sent, and the ways to send it something. */
 class Client {
-  #signal = AbortSignal.timeout(PATIENCE);
+  #signal = AbortSignal.timeout(TIMEOUT);
   #events;
   #closed;
   #websocket;
@@ -99,7 +99,7 @@ class Client {
     this.socket = socket;
     this.wire = wire;
     this.#websocket = socket.conn.transport.socket;
-    // Asked for now, so that nothing is missed.
+    // Registered now, so that no event is missed.
     const events = new EventEmitter();
     socket.onAny((...event) => events.emit('event', event));
     this.#events = on(events, 'event', { signal: this.#signal });
@@ -207,25 +207,25 @@ const scenarios = {
   /** The connection is dropped in every way, and the client comes back each time. */
   drops: {
     connections: [
-      // Out of the namespace, and out of the connection.
+      // Ends the namespace and the connection.
       async (client) => {
         await book(client);
         client.socket.disconnect(true);
         await client.closed(1000, 1005);
       },
-      // Out of the namespace only.
+      // Ends the namespace only.
       async (client) => {
         await book(client);
         client.socket.disconnect();
         await client.closed(1000);
       },
-      // A WebSocket close, with nothing said in Socket.IO.
+      // A WebSocket close without a Socket.IO packet.
       async (client) => {
         await book(client);
         client.socket.conn.close();
         await client.closed(1005);
       },
-      // The end of the stream, without a close of any kind. The client may still take its leave.
+      // The end of the stream without any close. The client may still send its disconnect packet.
       async (client) => {
         await book(client);
         client.wire.end();
@@ -272,7 +272,7 @@ async function run(name, scenario, client) {
 
 async function serve(name, { options = {}, refusals = [], connections }) {
   const server = http.createServer();
-  // Compression is there for a client that offers it. The client under test must not.
+  // The server supports compression, but the client under test must not offer it.
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: true, ...options });
   let count = 0;
   io.use((socket, next) => {

@@ -1,11 +1,10 @@
-"""A client of Bayse Markets in Python's `websockets`, for the simulated server of this project to be tested
-against.
+"""A client of Bayse Markets in Python's `websockets`, which tests the simulated server of this project.
 
     python client.py url=ws://.. strict=ws://.. event=.. market=.. yes=.. no=.. other=.. user=.. key=.. token=..
 
-`url` is the base URL of a server; `strict` that of one that gives a client up after a second without a pong.
-`market` is of `event`, its outcomes are `yes` and `no`; `other` is another market. `user` is who trades with
-`key` and `token`. It prints a line for each step, and ends with status 1 at the first one that fails.
+`url` is the base URL of a server; `strict` that of a server which disconnects a client after a second without a
+pong. `market` belongs to `event` and has the outcomes `yes` and `no`; `other` is another market. `user` is the owner
+of `key` and `token`. The script prints a line for each step, and exits with status 1 at the first failure.
 client.mjs does the same in Node.
 """
 
@@ -25,13 +24,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close, Frame, Opcode
 from websockets.uri import parse_uri
 
-PATIENCE = 10
-# How long nothing may come from a room that was left: many steps of the markets.
+TIMEOUT = 10
+# The time without messages that proves an unsubscription: many steps of the markets.
 QUIET = 0.3
 
 GIVEN = dict(it.split("=", 1) for it in sys.argv[1:])
 
-# ---- what messages look like
+# ---- the format of messages
 
 
 def is_number(it):
@@ -58,7 +57,7 @@ KINDS = {
     "probability": lambda it: is_number(it) and 0 <= it <= 1,
     "positive": lambda it: is_number(it) and it > 0,
     "amount": lambda it: is_number(it) and it >= 0,
-    # Near now, so that a wrong unit shows.
+    # Close to the current time, to detect a wrong unit.
     "seconds": lambda it: is_whole(it) and abs(it - time.time()) < 600,
     "milliseconds": lambda it: is_whole(it) and abs(it / 1000 - time.time()) < 600,
     "time": is_now,
@@ -83,7 +82,7 @@ def close(left, right):
 
 
 def fields(it, required, optional={}):
-    """Checks that an object has these fields, maybe the optional ones, and no others."""
+    """Checks that an object has these fields, and no others except the optional ones."""
     check(isinstance(it, dict), f"not an object: {it}")
     for name, value in it.items():
         kind = required.get(name) or optional.get(name)
@@ -169,7 +168,7 @@ def check_own_order(message):
 
 
 class Pinged(ClientConnection):
-    """Counts the pings of the server. They are answered below it."""
+    """Counts the server's pings. The library sends the pongs."""
 
     pings = 0
 
@@ -187,10 +186,10 @@ class Peer:
 
     @classmethod
     async def open(cls, endpoint, base=None, auth=None):
-        """Connects, and is greeted."""
+        """Connects, and waits for the greeting."""
         url = (base or GIVEN["url"]) + endpoint
         ws = await connect(url, proxy=None, ping_interval=None, create_connection=Pinged)
-        # Compression was offered. A venue without it answers without it.
+        # The client offers compression. A venue without it does not accept the offer.
         same(ws.protocol.extensions, [])
         peer = cls(ws, auth)
         greeting = await peer.next("connected")
@@ -208,7 +207,7 @@ class Peer:
     async def any(self):
         """The next message, of any type."""
         while not self.messages:
-            text = await asyncio.wait_for(self.ws.recv(), PATIENCE)
+            text = await asyncio.wait_for(self.ws.recv(), TIMEOUT)
             check(isinstance(text, str), "a binary message")
             self.messages.extend(line for line in text.split("\n") if line)
         message = json.loads(self.messages.popleft())
@@ -216,8 +215,8 @@ class Peer:
         return message
 
     async def next(self, *types):
-        """The next message of a type. Data may come before it, but no error."""
-        async with asyncio.timeout(PATIENCE):
+        """The next message of a type. Data may precede it, but no error."""
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 message = await self.any()
                 if message["type"] in types:
@@ -225,12 +224,12 @@ class Peer:
                 check(message["type"] != "error", message)
 
     async def subscribe(self, message, *rooms):
-        """Subscribes, and is told so room by room, in order."""
+        """Subscribes, and expects a confirmation for each room, in order."""
         await self.send({"type": "subscribe", **message})
         await self.confirmed("subscribed", "Subscribed to", rooms)
 
     async def unsubscribe(self, room, is_of_room):
-        """Unsubscribes, is told so, and hears nothing more."""
+        """Unsubscribes, and expects a confirmation and no further messages."""
         await self.send({"type": "unsubscribe", "room": room})
         await self.confirmed("unsubscribed", "Unsubscribed from", [room])
         await asyncio.sleep(QUIET)
@@ -261,8 +260,8 @@ class Peer:
         same((await self.next("pong")).keys(), {"type", "timestamp"})
 
     async def closed(self):
-        """Waits for the close, and gives what the server closed with."""
-        async with asyncio.timeout(PATIENCE):
+        """Waits for the close, and returns the server's code."""
+        async with asyncio.timeout(TIMEOUT):
             try:
                 while True:
                     await self.ws.recv()
@@ -270,7 +269,7 @@ class Peer:
                 return closed.rcvd
 
     async def end(self):
-        """Closes, and the server answers with the same code."""
+        """Closes, and expects the same code from the server."""
         await self.ws.close(1000, "done")
         same((await self.closed()).code, 1000)
 
@@ -307,7 +306,7 @@ async def orderbook():
     rooms = [f"orderbook:{market}", f"orderbook:{other}"]
     request = {"channel": "orderbook", "marketIds": [market, other], "currency": "USD"}
     await peer.subscribe(request, *rooms)
-    # Both books of both markets, and then again.
+    # Both books of both markets, twice.
     seen = Counter()
     while len(seen) < 4 or min(seen.values()) < 3:
         book = check_book(await peer.next("orderbook_update"))
@@ -353,7 +352,7 @@ async def activity():
     ]:
         peer = await Peer.open(MARKETS)
         await peer.subscribe({"channel": "activity", **request}, room)
-        # Each fill is told twice: someone bought what someone sold.
+        # Each fill has two messages: one for the buyer and one for the seller.
         for kind in ("buy_order", "sell_order"):
             message = await peer.next(kind)
             check_fill(message)
@@ -428,7 +427,7 @@ async def errors():
         ),
     ]:
         await peer.refused(message, why)
-    # None of it was a subscription, and the connection lives on.
+    # None of it was a subscription, and the connection stays open.
     await asyncio.sleep(QUIET)
     await peer.pong()
     room = f"prices:{GIVEN['event']}"
@@ -460,10 +459,10 @@ async def ping():
     peer = await Peer.open(MARKETS)
     await peer.pong()
     for payload in (b"", b"are you there?", b"\xff" * 125):
-        # Done by a pong with this payload, and no other.
-        await asyncio.wait_for(await peer.ws.ping(payload), PATIENCE)
-    # The server pings as well, and `websockets` answers.
-    async with asyncio.timeout(PATIENCE):
+        # Completed by a pong with this payload, and by no other one.
+        await asyncio.wait_for(await peer.ws.ping(payload), TIMEOUT)
+    # The server pings too, and `websockets` replies.
+    async with asyncio.timeout(TIMEOUT):
         while peer.ws.pings < 2:
             await asyncio.sleep(0.01)
     await peer.end()
@@ -471,14 +470,14 @@ async def ping():
 
 async def fragments():
     peer = await Peer.open(MARKETS)
-    # One room has a name of several bytes a character, cut in the middle of one.
+    # One room's name has characters of several bytes, and the message is split within one.
     room = "prices:naïve-日本"
     data = json.dumps({"type": "unsubscribe", "room": room}, ensure_ascii=False).encode()
     middle = data.index("ï".encode()) + 1
 
     async def pieces():
         yield data[:middle]
-        await asyncio.wait_for(await peer.ws.ping("in the middle"), PATIENCE)
+        await asyncio.wait_for(await peer.ws.ping("in the middle"), TIMEOUT)
         yield b""
         yield data[middle:]
 
@@ -503,14 +502,14 @@ async def rate_limit():
         del error["timestamp"]
         message = "rate limit exceeded: too many messages"
         same(error, {"type": "error", "data": {"message": message}})
-    # A second later there is room again.
+    # A second later the rate limit allows messages again.
     await asyncio.sleep(1.1)
     await peer.pong()
     await peer.end()
 
 
 async def stay_silent(url):
-    """Connects and never writes again. Gives what the server closed with, and how often it pinged.
+    """Connects and never writes again. Returns the server's close code and the number of its pings.
 
     The library's own protocol, over a socket of ours: its answers to pings stay unsent.
     """
@@ -521,7 +520,7 @@ async def stay_silent(url):
     writer.write(b"".join(protocol.data_to_send()))
     pings, closes = 0, []
     while not closes:
-        data = await asyncio.wait_for(reader.read(65_536), PATIENCE)
+        data = await asyncio.wait_for(reader.read(65_536), TIMEOUT)
         check(data, "the connection was cut")
         protocol.receive_data(data)
         for event in protocol.events_received():
@@ -538,9 +537,9 @@ async def silent_until_closed():
     closed, pings = await stay_silent(GIVEN["strict"] + MARKETS)
     same([closed.code, closed.reason], [1008, "no pong"])
     after = time.monotonic() - start
-    check(0.9 <= after < PATIENCE, f"closed after {after} s")
+    check(0.9 <= after < TIMEOUT, f"closed after {after} s")
     check(pings > 2, f"{pings} pings")
-    # One that answers pings stays.
+    # A client that replies to pings stays connected.
     await asyncio.sleep(QUIET)
     await alive.pong()
     await alive.end()

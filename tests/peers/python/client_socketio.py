@@ -1,11 +1,10 @@
-"""A client of JayX in Python's `python-socketio`, for the simulated server of this project to be tested
-against.
+"""A client of JayX in Python's `python-socketio`, which tests the simulated server of this project.
 
     python client_socketio.py url=ws://.. key=..
 
-The server's candles of a minute come several a second, and the account of the key is busy. It pings every
-100 ms and gives a client up after a second without a pong. It prints a line for each step, and ends with
-status 1 at the first one that fails. client_socketio.mjs does the same in Node.
+The server sends several candles of a minute each second, and the account of the key is active. It pings every 100 ms and
+disconnects a client after a second without a pong. The script prints a line for each step, and exits with status 1 at
+the first failure. client_socketio.mjs does the same in Node.
 """
 
 import asyncio
@@ -16,12 +15,12 @@ import traceback
 
 import socketio
 
-PATIENCE = 10
+TIMEOUT = 10
 LONG = 1.5
 
 GIVEN = dict(it.split("=", 1) for it in sys.argv[1:])
 
-# The documented subscriptions. The shortest candles, so that new ones come soon.
+# The documented subscriptions, with the shortest candles, so that new ones arrive soon.
 SUBSCRIPTIONS = {
     "orderbook": {"category": "spot", "symbol": "BTCUSDT", "precise": "1"},
     "kline": {"category": "spot", "symbol": "BTCUSDT", "interval": "1"},
@@ -29,7 +28,7 @@ SUBSCRIPTIONS = {
     "openorders": {"apiKey": GIVEN["key"], "category": "spot", "symbol": "BTCUSDT"},
 }
 
-# ---- what messages look like
+# ---- the format of messages
 
 DAY = 86_400
 
@@ -46,7 +45,7 @@ KINDS = {
     "positive": lambda it: is_whole(it) and it > 0,
     "whole or null": lambda it: it is None or is_whole(it),
     "decimal": lambda it: isinstance(it, str) and re.fullmatch(r"(0|[1-9]\d*)(\.\d+)?", it),
-    # Within a day of now, so that a wrong unit shows: the server's clock runs fast.
+    # Within a day, since the server's clock runs fast, to detect a wrong unit.
     "seconds": lambda it: is_whole(it) and abs(it - time.time()) < DAY,
     "milliseconds": lambda it: is_whole(it) and abs(it / 1000 - time.time()) < DAY,
     "id": lambda it: isinstance(it, str) and re.fullmatch("[0-9a-f]{24}", it),
@@ -135,11 +134,11 @@ def check_orders(message):
             check(order["modified"] >= order["created"], order)
 
 
-# ---- what has come of one event: each gives whether it is enough
+# ---- the received messages of one event: each function returns whether they are enough
 
 
 def watch_book():
-    """Some books, the last with trades."""
+    """A few books, the last one with trades."""
     count, done = 0, False
     while True:
         message = yield done
@@ -149,7 +148,7 @@ def watch_book():
 
 
 def watch_kline():
-    """A candle that is new, and the same one modified."""
+    """A new candle, and its modification."""
     last, added, done = 0, None, False
     while True:
         message = yield done
@@ -162,7 +161,7 @@ def watch_kline():
 
 
 def watch_positions():
-    """Balances that change."""
+    """Changing balances."""
     first, done = None, False
     while True:
         message = yield done
@@ -172,7 +171,7 @@ def watch_positions():
 
 
 def watch_orders():
-    """An order that is open, and an order that is so no more, among those that were told to be."""
+    """An open order, and the end of an order that was reported as open."""
     known, done = set(), False
     while True:
         message = yield done
@@ -193,7 +192,7 @@ WATCHES = {
 
 
 class Peer:
-    """Connects, and takes its leave at the end."""
+    """Connects, and disconnects at the end."""
 
     def __init__(self, transports=("websocket",), then="websocket"):
         self.transports, self.then = transports, then
@@ -208,7 +207,7 @@ class Peer:
 
     async def __aenter__(self):
         transports = self.transports and list(self.transports)
-        await self.socket.connect(GIVEN["url"], transports=transports, wait_timeout=PATIENCE)
+        await self.socket.connect(GIVEN["url"], transports=transports, wait_timeout=TIMEOUT)
         same(self.socket.transport(), self.then)
         check(self.socket.get_sid() not in (None, self.socket.sid), "each layer has a name of its own")
         return self
@@ -216,7 +215,7 @@ class Peer:
     async def __aexit__(self, kind, *_):
         if kind is None:
             check(self.socket.connected, "connected to the end")
-        await asyncio.wait_for(self.socket.disconnect(), PATIENCE)
+        await asyncio.wait_for(self.socket.disconnect(), TIMEOUT)
         if kind is None:
             same(self.socket.eio.state, "disconnected")
             same(self.reasons, [self.socket.reason.CLIENT_DISCONNECT])
@@ -226,13 +225,13 @@ class Peer:
             await self.socket.emit(name, SUBSCRIPTIONS[name])
 
     async def ask(self, name, message):
-        return await self.socket.call(name, message, timeout=PATIENCE)
+        return await self.socket.call(name, message, timeout=TIMEOUT)
 
     async def next(self):
-        return await asyncio.wait_for(self.messages.get(), PATIENCE)
+        return await asyncio.wait_for(self.messages.get(), TIMEOUT)
 
     async def enough(self, *names):
-        """Takes what comes until enough of every one of the events has come."""
+        """Reads messages until there are enough of every event."""
         watches = {name: WATCHES[name]() for name in names}
         for watch in watches.values():
             next(watch)
@@ -274,7 +273,7 @@ async def acknowledgements():
         same(answer, {"error": {"message": again}})
         answer = await peer.ask("positions", {"apiKey": "nobody", "category": "spot"})
         same(answer, {"error": {"message": "unknown apiKey"}})
-        # Data goes on coming.
+        # Data continues to arrive.
         await peer.enough(*SUBSCRIPTIONS)
         # Without an acknowledgement a refusal is an event.
         await peer.subscribe("orderbook")
@@ -284,7 +283,7 @@ async def acknowledgements():
 
 
 async def heartbeat():
-    """For longer than either side waits for the other."""
+    """Longer than the timeouts of both sides."""
     async with Peer() as peer:
         await asyncio.sleep(LONG)
         await peer.subscribe("orderbook")
@@ -292,14 +291,14 @@ async def heartbeat():
 
 
 async def the_default_transports():
-    """It polls, and goes on over WebSocket."""
+    """Polls, and upgrades to WebSocket."""
     async with Peer(transports=None) as peer:
         await peer.subscribe(*SUBSCRIPTIONS)
         await peer.enough(*SUBSCRIPTIONS)
 
 
 async def polling_alone():
-    """For longer than either side waits for the other."""
+    """Longer than the timeouts of both sides."""
     async with Peer(["polling"], "polling") as peer:
         await peer.subscribe(*SUBSCRIPTIONS)
         await peer.enough(*SUBSCRIPTIONS)
@@ -310,7 +309,7 @@ async def a_namespace_that_is_refused():
     socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
     errors = []
     socket.on("connect_error", errors.append, namespace="/admin")
-    options = {"transports": ["websocket"], "namespaces": ["/admin"], "wait_timeout": PATIENCE}
+    options = {"transports": ["websocket"], "namespaces": ["/admin"], "wait_timeout": TIMEOUT}
     try:
         await socket.connect(GIVEN["url"], **options)
     except socketio.exceptions.ConnectionError:

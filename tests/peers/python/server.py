@@ -1,8 +1,8 @@
-"""A server of order books in Python's `websockets`, for the client of this project to be tested against.
+"""A server of order books in Python's `websockets`, which tests the client of this project.
 
 It prints `listening PORT`, then a line for each connection: `ok SCENARIO`, or `failed SCENARIO: WHY`.
-The scenario is the first part of the path: `ws://127.0.0.1:PORT/fragments/ws/v1/markets`. It ends when
-its standard input does, with status 1 if anything failed. server.mjs does the same in Node.
+The scenario is the first part of the path: `ws://127.0.0.1:PORT/fragments/ws/v1/markets`. The script exits at the end of
+its standard input, with status 1 after a failure. server.mjs does the same in Node.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from pathlib import Path
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-PATIENCE = 10
+TIMEOUT = 10
 ENDPOINT = "/ws/v1/markets"
 
 
@@ -29,7 +29,7 @@ LINES = read_lines()
 
 
 class Wire:
-    """A transport that can write one byte at a time, or hold back what is written."""
+    """A transport that can write byte by byte, or hold back its data."""
 
     def __init__(self, transport):
         self.transport = transport
@@ -44,8 +44,7 @@ class Wire:
             self.held += data
         elif self.drips:
             for byte in data:
-                # Without delay, each write that the socket has room for is a segment; the pause lets the
-                # other side read it before the next.
+                # With TCP_NODELAY, each write is a segment. After the pause, the other side has read it.
                 self.transport.write(bytes([byte]))
                 time.sleep(0.0001)
         else:
@@ -65,13 +64,13 @@ class Connection(ServerConnection):
 
 
 class Client:
-    """One client: what it sent, and the ways to send it something."""
+    """One client: its messages, and methods to send to it."""
 
     def __init__(self, ws):
         self.ws = ws
 
     async def subscription(self):
-        """The client asks for its market's books, in its first message."""
+        """The client's first message must request the books of its market."""
         text = await self.ws.recv()
         expect(type(text), str, "the kind of the subscription")
         message = json.loads(text)
@@ -87,7 +86,7 @@ class Client:
         await self.ws.send(pieces, text=True)
 
     async def ping(self, payload):
-        """A ping, and the pong with the same payload: no other counts as its answer."""
+        """Sends a ping, and waits for the pong with the same payload."""
         pong = await self.ws.ping(payload)
         await pong
 
@@ -95,7 +94,7 @@ class Client:
         await self.ws.pong(payload)
 
     async def close(self, code, reason):
-        """Closes. The client answers with the same code."""
+        """Closes, and expects the same code from the client."""
         await self.ws.close(code, reason)
         await self.closed(code)
 
@@ -109,7 +108,7 @@ class Client:
         await self.closed(1005)
 
     async def closed(self, code):
-        """The client closes, or has closed, with this code."""
+        """The client closes or has closed with this code."""
         await self.ws.wait_closed()
         received = self.ws.protocol.close_rcvd
         expect(received and received.code, code, "the code of the close frame that the client sent")
@@ -121,7 +120,7 @@ def expect(got, wanted, what):
 
 
 def cut(text, *ends):
-    """A text in pieces that end after so many bytes, wherever that is in a character."""
+    """Splits a text after this many bytes, even within a character."""
     data = text.encode()
     return [data[start:end] for start, end in zip((0, *ends), (*ends, None))]
 
@@ -131,7 +130,7 @@ def every_byte(text):
 
 
 async def fragments(client):
-    """Messages in fragments: a few, some of them empty, and one for each byte."""
+    """Messages in a few fragments, some of them empty, and in one for each byte."""
     await client.subscription()
     await client.fragments(cut(LINES["connected"], 1, 40))
     await client.fragments(cut(LINES["subscribed"], 0, 30, 30))
@@ -140,7 +139,7 @@ async def fragments(client):
 
 
 async def interleaved(client):
-    """Pings between the fragments of a message. The rest of it waits for the pongs."""
+    """Pings between the fragments of a message. Each fragment waits for the pong."""
     await client.subscription()
     await client.send(LINES["subscribed"])
 
@@ -157,7 +156,7 @@ async def interleaved(client):
 
 
 async def pings(client):
-    """Pings with payloads, up to the longest, and a pong that nobody asked for."""
+    """Pings with payloads of up to the maximum length, and an unsolicited pong."""
     await client.subscription()
     await client.send(LINES["subscribed"])
     await client.ping("")
@@ -185,7 +184,7 @@ async def bare(client):
 
 
 async def batches(client):
-    """Several messages in a frame, among them blank, broken and unknown ones. The last frame is long."""
+    """Several messages in a frame, some of them blank, invalid or unknown. The last frame is long."""
     await client.subscription()
     connected, subscribed, yes, no, later, unknown, broken = (
         LINES[name] for name in "connected subscribed yes no later unknown broken".split()
@@ -197,7 +196,7 @@ async def batches(client):
 
 
 async def one_byte_segments(client):
-    """Every byte in a segment of its own, those of the upgrade's answer too."""
+    """Every byte in a separate segment, including those of the upgrade's response."""
     await client.subscription()
     await client.send(LINES["connected"])
     await client.send(LINES["subscribed"])
@@ -207,7 +206,7 @@ async def one_byte_segments(client):
 
 
 async def heels(client):
-    """Messages in the same segment as the upgrade's answer."""
+    """Messages in the same segment as the upgrade's response."""
     await client.send(LINES["connected"])
     await client.send(LINES["yes"])
     client.ws.transport.release()
@@ -243,7 +242,7 @@ def scenario(path):
 
 
 def prepare(connection, request):
-    """Called before the upgrade is answered."""
+    """Called before the response to the upgrade."""
     name = scenario(request.path)
     if name not in SCENARIOS:
         return connection.respond(HTTPStatus.NOT_FOUND, "no such scenario\n")
@@ -260,9 +259,9 @@ async def main():
     async def run(ws):
         name = scenario(ws.request.path)
         try:
-            # Compression is there for a client that offers it. The client under test must not.
+            # The server supports compression, but the client under test must not offer it.
             expect(ws.protocol.extensions, [], "the extensions")
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 await SCENARIOS[name](Client(ws))
             print(f"ok {name}", flush=True)
         except Exception as error:
