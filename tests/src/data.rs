@@ -154,14 +154,14 @@ pub fn columns(rows: &str, keep: impl Fn(&str) -> bool) -> String {
 ///
 /// # Panics
 /// They differ.
-pub fn assert_same_rows(got: &str, expected: &str, what: &str) {
+pub fn assert_same_rows(got: &str, expected: &str, name: &str) {
     for (number, (got, expected)) in got.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(got, expected, "{what}: row {number}");
+        assert_eq!(got, expected, "{name}: row {number}");
     }
     assert_eq!(
         got.lines().count(),
         expected.lines().count(),
-        "{what}: rows"
+        "{name}: rows"
     );
-    assert_eq!(got.len(), expected.len(), "{what}: bytes");
+    assert_eq!(got.len(), expected.len(), "{name}: bytes");
 }

@@ -19,8 +19,8 @@ pub fn path(name: &str, test: &str) -> Option<PathBuf> {
 }
 
 /// Prints the result of a test. The test harness does not capture it.
-pub fn reached(what: &str) {
-    let _ = writeln!(std::io::stderr(), "reached: {what}");
+pub fn reached(result: &str) {
+    let _ = writeln!(std::io::stderr(), "reached: {result}");
 }
 
 /// The lines of a file, compressed or not.

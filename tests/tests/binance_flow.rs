@@ -151,7 +151,7 @@ impl Harness {
         self.respond(session, id, body);
     }
 
-    /// A refusal with this status, and a `Retry-After` of so many seconds.
+    /// Refuses a request with this status, and with a `Retry-After` of `secs`.
     fn refuse(&mut self, session: &mut Session<DeltaVenue>, id: RequestId, status: u16, secs: u64) {
         let failure = RequestFailure::Status {
             status,
@@ -667,7 +667,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Saves the model's current snapshot. The passes take it in turn after the removed diff and after each buffered one.
+    /// Saves the model's current snapshot. Passes take it in turn after the removed diff and after each buffered one.
     fn keep(&mut self, index: usize, turn: usize) {
         if index % 3 == turn {
             self.body = self.market.as_ref().unwrap().body();

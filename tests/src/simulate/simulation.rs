@@ -60,7 +60,7 @@ pub(super) enum SimEvent {
     LateAck { link: u32, text: String },
     /// A market moves.
     Step { host: usize },
-    /// A server comes up.
+    /// A server starts.
     Start { host: usize },
     /// The next fault is due.
     InjectFault,

@@ -360,7 +360,7 @@ fn follow_wandering_feed<S: Storage>(book: &mut DeltaBook<S>) -> i128 {
             ids: Some(Ids::one(id)),
             checksum: None,
         };
-        // Every 5,000th is lost; a snapshot comes a hundred messages later.
+        // Every 5,000th message is lost. A snapshot follows after a hundred messages.
         if id % 5_000 != 0 {
             let _ = book.apply_delta(&delta, Nanos(id)).unwrap();
         }

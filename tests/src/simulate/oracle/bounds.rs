@@ -46,10 +46,10 @@ impl Oracle {
             ("rooms", load.rooms, rooms),
             ("books", load.books, BOOKS),
         ];
-        for (what, actual, limit) in limits {
+        for (name, actual, limit) in limits {
             if actual > limit {
                 let actual = format!("{actual} on connection {index}");
-                let expected = format!("at most {limit} {what}");
+                let expected = format!("at most {limit} {name}");
                 return self.report(now, Invariant::Bounds, expected, actual);
             }
         }
