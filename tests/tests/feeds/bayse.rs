@@ -131,14 +131,14 @@ async fn one_handler_receives_every_channel() {
         ("joined asset_prices:USDNGN".to_owned(), 1),
         (format!("joined orders:{}:{market}", demo.id), 1),
     ]));
-    let remotes = feed
+    let handles = feed
         .follow(plan, &Options::default(), &Transport::default())
         .unwrap();
     assert!(
-        remotes.subscribe(Currency::Usd, Topic::prices("")).is_err(),
+        handles.subscribe(Currency::Usd, Topic::prices("")).is_err(),
         "an error at the call"
     );
-    assert_eq!(remotes.iter().count(), 4);
+    assert_eq!(handles.iter().count(), 4);
     let ended = within(feed.drive()).await;
     assert_stopped(&ended, 4);
     let mut stats = ended.iter().map(|end| end.stats);
@@ -420,16 +420,16 @@ async fn unsubscribing_ends_books() {
         ControlFlow::Continue(())
     });
     let venue = Bayse::new([market.clone()]).url(&server.url());
-    let remote = feed.add(venue.build().unwrap());
+    let handle = feed.add(venue.build().unwrap());
     let stopper = feed.shutdown_handle();
     let drive = async {
         while receiver.recv().await.unwrap() != format!("book {market}") {}
-        remote
+        handle
             .send(Command::Unsubscribe(Topic::order_book(&market)))
             .unwrap();
         while receiver.recv().await.unwrap() != format!("left orderbook:{market}") {}
         // The server sends in order, so every earlier message has arrived before the pong.
-        remote.send(Command::Ping).unwrap();
+        handle.send(Command::Ping).unwrap();
         assert_eq!(receiver.recv().await.unwrap(), "pong");
         stopper.stop();
     };

@@ -316,7 +316,7 @@ async fn server_close_disconnects_books() {
 }
 
 #[tokio::test]
-async fn remote_commands_one_connection() {
+async fn handle_commands_one_connection() {
     let (_, config) = quick();
     let server = Server::bayse(config).await.unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -334,26 +334,26 @@ async fn remote_commands_one_connection() {
         ControlFlow::Continue(())
     });
     let market = Listing::rate_cut().market_id;
-    let remote = feed.add(Bayse::markets().url(&server.url()).build().unwrap());
+    let handle = feed.add(Bayse::markets().url(&server.url()).build().unwrap());
     let idle = feed.add(Bayse::realtime().url(&server.url()).build().unwrap());
     let drive = async {
         let mut wait_for = async |text: &str| while receiver.recv().await.unwrap() != text {};
-        remote
+        handle
             .send(Command::Subscribe(Topic::order_book(&market)))
             .unwrap();
         wait_for(&format!("joined orderbook:{market}")).await;
         wait_for(&format!("book {market}")).await;
-        remote.send(Command::Ping).unwrap();
+        handle.send(Command::Ping).unwrap();
         wait_for("pong").await;
-        remote
+        handle
             .send(Command::Subscribe(Topic::order_book("nonsense")))
             .unwrap();
         wait_for("refused unknown market: nonsense").await;
-        remote
+        handle
             .send(Command::Unsubscribe(Topic::order_book(&market)))
             .unwrap();
         wait_for(&format!("left orderbook:{market}")).await;
-        remote.close().unwrap();
+        handle.close().unwrap();
         wait_for("gone: stopped").await;
         // It has no subscription, so it never connected.
         idle.close().unwrap();
@@ -361,11 +361,11 @@ async fn remote_commands_one_connection() {
     let (ended, ()) = within(async { tokio::join!(feed.drive(), drive) }).await;
     assert_eq!(ended.len(), 2);
     assert!(
-        remote.send(Command::Ping).is_ok(),
+        handle.send(Command::Ping).is_ok(),
         "the feed is there, if not running"
     );
     drop(feed);
-    assert_eq!(remote.send(Command::Ping), Err(CommandError::Gone));
+    assert_eq!(handle.send(Command::Ping), Err(CommandError::Gone));
 }
 
 #[tokio::test]
