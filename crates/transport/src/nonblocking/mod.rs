@@ -97,10 +97,9 @@ enum CloseState {
 
 /// Opens a WebSocket as [`connect`](crate::connect) does, for use without a runtime.
 ///
-/// The runtime is needed only for this call, with one exception: a stream that is neither TCP nor TLS over TCP (TLS
-/// through a proxy with TLS, or a function's own stream) stays with the runtime that opened it, which must go on
-/// running in another thread. Such a connection is slower, and after a pause of the whole process it may seem idle although
-/// bytes wait.
+/// The runtime is needed only for this call, unless the stream is neither TCP nor TLS over TCP. Such a stream (TLS through
+/// a proxy with TLS, or a function's stream) stays with the runtime that opened it, which must keep running in another
+/// thread. Such a connection is slower, and after a pause of the whole process it may seem idle although bytes wait.
 ///
 /// # Cancel safety
 ///

@@ -1,10 +1,9 @@
 //! Kraken, WebSocket v2: a spot exchange with a delta feed.
 //!
-//! One connection carries the books and the trades of many symbols. Each book is a snapshot and deltas, cut
-//! to the subscribed depth, with the venue's checksum of its ten best levels a side: a lost or damaged
-//! update shows as a wrong checksum, at that message or when the levels that it concerned come near the
-//! touch. Levels below the tenth are not verified by this venue. After a mismatch that symbol alone is
-//! unsubscribed and subscribed again; the other books go on.
+//! One connection carries the books and the trades of many symbols. Each book is a snapshot and deltas, cut to the
+//! subscribed depth, with the venue's checksum of its ten best levels a side. A lost or damaged update causes a wrong
+//! checksum, at that message or once its levels are among the ten best. The venue does not verify levels below the tenth.
+//! After a mismatch, only that symbol is unsubscribed and subscribed again; the other books continue.
 //!
 //! The scale of a book is the precision of its instrument, which the venue sends at the start of a
 //! connection: books are subscribed to after it. Any message on the connection proves that quiet books are
