@@ -1,4 +1,4 @@
-//! Tests of subscriptions and their endpoints. `tests/bayse/errors.rs` covers the error texts.
+//! Tests of subscriptions and their endpoints. `crates/sim/tests/bayse/errors.rs` covers the error texts.
 
 use super::*;
 use crate::bayse::Config;
