@@ -60,9 +60,9 @@ pub struct Options {
     /// socket, the connection's limit (`transport::Config::max_message_size`, 2 MiB) applies first and closes the
     /// connection. A line always has at most 4 MiB. Default: 4 MiB.
     pub max_frame: usize,
-    /// The memory budget of the feed, in bytes, for all of its connections together ([`Books::memory`]): books, desired
-    /// topics, the buffers that long frames leave (at most a quarter of it), and the reservations ([`Books::reserve`])
-    /// for histograms (at most another quarter). The lowest value of the feed's connections applies.
+    /// The memory budget of the feed, in bytes, for all of its connections together: see [`Books::memory`]. It covers
+    /// books, desired topics, the buffers that long frames leave (at most a quarter), and the reservations for
+    /// histograms ([`Books::reserve`], at most another quarter). The lowest value of the feed's connections applies.
     ///
     /// A book that does not fit stays empty, and a book whose growth does not fit becomes a gap; [`Event::BadLine`]
     /// reports both. A command for a topic that does not fit is refused ([`Event::Refused`]). Latencies whose
