@@ -13,16 +13,16 @@ use crate::error::{Error, after};
 use crate::http_connection::HttpConnection;
 use crate::url::Target;
 
-/// Idle connections of one origin.
+/// The most idle connections of an origin.
 const MAX_IDLE: usize = 4;
 
 /// How long a connection may stay idle.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A client for HTTP/1.1 GET requests that keeps its connections open between them.
+/// A client for HTTP/1.1 GET requests that keeps its connections open between requests.
 ///
 /// Clones share one pool of idle connections. A client starts no task and needs no particular
-/// runtime flavor: each call drives its connection itself, and nothing reads an idle connection.
+/// runtime flavor: each call drives its own connection, and idle connections are not read.
 ///
 /// ```no_run
 /// use ticklot_transport::{Config, Error, HttpClient};
@@ -38,9 +38,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Limits
 ///
-/// At most 4 idle connections are kept per origin (scheme, host and port). A connection that was
-/// idle for 60 s is closed by the next request of any clone. The number of concurrent requests has
-/// no limit here.
+/// At most 4 idle connections are kept per origin (scheme, host and port). The next request of any clone closes connections
+/// that were idle for 60 s. The number of concurrent requests is not limited.
 #[derive(Clone)]
 pub struct HttpClient {
     shared: Arc<Shared>,
@@ -78,13 +77,13 @@ impl HttpClient {
     /// connection: the server may have closed the idle one in the meantime, and GET is idempotent
     /// (RFC 9110, section 9.2.2). Redirects are not followed.
     ///
-    /// Several calls can run concurrently; each has a connection to itself. A call allocates the
-    /// request, the response's head and the body.
+    /// Calls can run concurrently, each on its own connection. A call allocates the request, the head of the response and the
+    /// body.
     ///
     /// # Limits
     ///
     /// The response must be complete within [`Config::upgrade_timeout`] of the request, once a
-    /// connection is available. A repeated request has that time again. The body is limited to
+    /// connection is available. A repeated request has this time again. The body is limited to
     /// [`Config::max_message_size`] bytes and the head to 512 header fields and about 64 KiB, in steps of
     /// hyper's buffer.
     ///
@@ -99,7 +98,7 @@ impl HttpClient {
     /// - [`Error::Dns`], [`Error::Connect`], [`Error::Tls`] and [`Error::Timeout`] as
     ///   [`connect`](crate::connect), with [`Phase::Request`](crate::Phase::Request) for a late response;
     ///   [`Error::Proxy`] likewise.
-    /// - [`Error::Refused`] for any status but 200. The start of its body is waited for, 250 ms at most.
+    /// - [`Error::Refused`] for any status but 200, after up to 250 ms for the start of the body.
     /// - [`Error::TooLarge`] for a body over the limit.
     /// - [`Error::Http`] for a malformed response, or one that ends early.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, Error> {
@@ -134,7 +133,7 @@ impl Shared {
             .await
     }
 
-    /// Keeps the connection of a complete response if it is still usable, and drops any other.
+    /// Keeps the connection if the response is complete and the connection is still usable.
     fn finish(
         &self,
         mut connection: HttpConnection,
@@ -165,7 +164,7 @@ impl Shared {
         Some(idle.remove(newest).connection)
     }
 
-    /// Adds a connection; the oldest of its origin makes room for it.
+    /// Adds a connection, and removes the oldest of its origin if there are too many.
     fn put_idle(&self, connection: HttpConnection) {
         let mut idle = self.idle();
         let mut same = (0..idle.len()).filter(|&i| idle[i].connection.same_origin(&connection));

@@ -1,9 +1,8 @@
-//! One HTTP/1.1 connection: requests one after another, without a task that drives it.
+//! An HTTP/1.1 connection for consecutive requests, without a task that drives it.
 //!
-//! hyper splits a client connection into a sender and a future that moves the bytes. Programs
-//! usually spawn that future. Here both live together: [`HttpConnection::fetch`] polls the future
-//! during a request, and [`HttpConnection::is_idle`] polls it once to notice that the server closed
-//! the connection in the meantime.
+//! hyper splits a client connection into a sender and a future that performs the I/O, which programs usually spawn. Here,
+//! [`HttpConnection::fetch`] polls that future during a request, and [`HttpConnection::is_idle`] polls it once to detect
+//! that the server has closed the connection.
 
 use std::future::poll_fn;
 use std::io;
@@ -30,8 +29,8 @@ use crate::url::Target;
 pub(crate) struct HttpConnection {
     sender: http1::SendRequest<String>,
     driver: Driver,
-    /// Whether a byte arrived since the request in flight, or the last one, started.
-    answered: Arc<AtomicBool>,
+    /// Whether any byte has arrived since the start of the last request.
+    has_response: Arc<AtomicBool>,
     tls: bool,
     host: Box<str>,
     port: u16,
@@ -39,10 +38,10 @@ pub(crate) struct HttpConnection {
 
 impl HttpConnection {
     pub(crate) async fn new(stream: Stream, target: &Target) -> Result<Self, Error> {
-        let answered = Arc::new(AtomicBool::new(false));
+        let has_response = Arc::new(AtomicBool::new(false));
         let watched = Watched {
             stream,
-            answered: Arc::clone(&answered),
+            has_response: Arc::clone(&has_response),
         };
         let (sender, connection) = builder()
             .handshake(TokioIo::new(watched))
@@ -51,7 +50,7 @@ impl HttpConnection {
         Ok(Self {
             sender,
             driver: Driver(Some(Box::new(connection))),
-            answered,
+            has_response,
             tls: target.tls,
             host: target.host.clone(),
             port: target.port,
@@ -81,7 +80,7 @@ impl HttpConnection {
         let late = |_| Error::Timeout {
             step: Phase::Request,
         };
-        self.answered.store(false, Ordering::Relaxed);
+        self.has_response.store(false, Ordering::Relaxed);
         let response = self.sender.send_request(request(target, extra));
         let response = async { response.await.map_err(http) };
         let response = timeout_at(deadline, self.driver.drive(response));
@@ -97,19 +96,19 @@ impl HttpConnection {
             read_excerpt(body, &mut excerpt).await;
             Ok(())
         };
-        // A refusal stands, however its connection ends.
+        // The refusal is valid even if the connection fails.
         let _ = self.driver.drive(read).await;
         Err(refused(target.shown(), &head, &excerpt))
     }
 
     /// Whether a request failed because the connection ended before the first byte of a response.
     pub(crate) fn is_unanswered<T>(&self, result: &Result<T, Error>) -> bool {
-        matches!(result, Err(Error::Http(_))) && !self.answered.load(Ordering::Relaxed)
+        matches!(result, Err(Error::Http(_))) && !self.has_response.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection is open and can take a request, as far as is known without waiting.
+    /// Whether the connection is open and accepts a request, as far as is known without waiting.
     pub(crate) fn is_idle(&mut self) -> bool {
-        // The result is read at once: no task has to be woken.
+        // No waker, because nothing waits for the result.
         let mut cx = Context::from_waker(Waker::noop());
         self.driver.poll(&mut cx).is_pending() && self.sender.is_ready()
     }
@@ -117,23 +116,23 @@ impl HttpConnection {
 
 type Connection = http1::Connection<TokioIo<Watched>, String>;
 
-/// hyper's half that moves the bytes, until it ends. Boxed, because idle connections move.
+/// hyper's I/O future, until it ends. Boxed, because idle connections are moved.
 struct Driver(Option<Box<Connection>>);
 
 impl Driver {
-    /// Completes `exchange`, and moves its bytes meanwhile.
+    /// Completes `exchange` while performing its I/O.
     async fn drive<T>(
         &mut self,
         exchange: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let mut exchange = pin!(exchange);
         poll_fn(|cx| {
-            let moved = self.poll(cx);
-            // A complete response stands, however the connection ended.
+            let io = self.poll(cx);
+            // A complete response is valid even if the connection has failed.
             if let Poll::Ready(result) = exchange.as_mut().poll(cx) {
                 return Poll::Ready(result);
             }
-            match moved {
+            match io {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 _ => Poll::Pending,
             }
@@ -154,7 +153,7 @@ impl Driver {
 /// A stream that records the arrival of bytes.
 struct Watched {
     stream: Stream,
-    answered: Arc<AtomicBool>,
+    has_response: Arc<AtomicBool>,
 }
 
 impl AsyncRead for Watched {
@@ -166,7 +165,7 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.answered.store(true, Ordering::Relaxed);
+            self.has_response.store(true, Ordering::Relaxed);
         }
         result
     }
@@ -190,9 +189,9 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// A GET request for `target` with these headers added.
+/// A GET request for `target` with additional headers.
 fn request(target: &Target, extra: &HeaderMap) -> Request<String> {
-    // A body type is needed; an empty string sends no body and no length.
+    // hyper needs a body type. An empty string sends neither body nor length.
     let mut request = Request::new(String::new());
     *request.uri_mut() = target.resource.clone();
     let headers = request.headers_mut();
@@ -201,15 +200,16 @@ fn request(target: &Target, extra: &HeaderMap) -> Request<String> {
     request
 }
 
+/// Reads a body of at most `limit` bytes.
 async fn read(body: Incoming, limit: usize) -> Result<Vec<u8>, Error> {
-    // A length that the head declares is refused before the body arrives.
+    // A too large Content-Length is refused before the body arrives.
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
         return Err(Error::TooLarge { limit });
     }
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        // Frames other than data are trailers, which are ignored.
+        // Trailers are ignored.
         let Ok(data) = frame.map_err(http)?.into_data() else {
             continue;
         };

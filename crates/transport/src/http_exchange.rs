@@ -1,5 +1,4 @@
-//! One HTTP request on its own stream, after which the stream is no HTTP any more: an upgrade, or a
-//! proxy's tunnel.
+//! An HTTP request after which its stream is no longer HTTP: an upgrade, or a proxy's tunnel.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -26,7 +25,7 @@ pub(crate) const MAX_HEADERS: usize = 512;
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("ticklot/", env!("CARGO_PKG_VERSION")));
 
-/// hyper's connections, with the limits.
+/// A builder for hyper's connections, with the limits.
 pub(crate) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
@@ -42,14 +41,13 @@ pub(crate) fn http(error: hyper::Error) -> Error {
 
 fn head_too_large() -> Error {
     let kib = MAX_HEAD >> 10;
-    let what = format!("its head is longer than {kib} KiB or {MAX_HEADERS} header fields");
-    Error::Http(what.into())
+    let reason = format!("its head is longer than {kib} KiB or {MAX_HEADERS} header fields");
+    Error::Http(reason.into())
 }
 
-/// Refuses a head of more than [`MAX_HEAD`] bytes: hyper checks the limit before it reads more, and may read as much
-/// again.
+/// Refuses a head of more than [`MAX_HEAD`] bytes. hyper checks the limit before each read, so it may exceed it by one read.
 pub(crate) fn check_head<B>(response: &Response<B>) -> Result<(), Error> {
-    // With the separators and the end of each line: `NAME: VALUE\r\n`.
+    // Including the separators of each line: `NAME: VALUE\r\n`.
     let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let length: usize = response.headers().iter().map(line).sum();
     match length > MAX_HEAD {
@@ -58,7 +56,7 @@ pub(crate) fn check_head<B>(response: &Response<B>) -> Result<(), Error> {
     }
 }
 
-/// Adds the configured headers, and a `User-Agent` where they have none.
+/// Adds the configured headers, and a default `User-Agent` if they have none.
 pub(crate) fn add_headers(headers: &mut HeaderMap, extra: &HeaderMap) {
     if !extra.contains_key(header::USER_AGENT) {
         headers.insert(header::USER_AGENT, USER_AGENT);
@@ -68,19 +66,20 @@ pub(crate) fn add_headers(headers: &mut HeaderMap, extra: &HeaderMap) {
     }
 }
 
-/// A request that ends HTTP on its stream.
+/// A request whose success ends HTTP on its stream.
 pub(crate) struct Exchange {
     pub(crate) request: Request<String>,
-    /// Whether a status ends HTTP; any other is a refusal.
+    /// Whether a status means success. Any other is a refusal.
     pub(crate) is_switch: fn(StatusCode) -> bool,
-    /// For errors: the requested URL and the step.
+    /// The requested URL, for errors.
     pub(crate) url: String,
+    /// The step of the time limit, for errors.
     pub(crate) step: Phase,
 }
 
 impl Exchange {
-    /// Sends the request and drives the connection in the same task, until the response's head is there.
-    /// Returns the stream, and the bytes that followed the head in its packet.
+    /// Sends the request, and drives the connection in the same task until the head of the response is complete. Returns
+    /// the stream, and the bytes that were read after the head.
     pub(crate) async fn run(
         self,
         stream: Stream,
@@ -102,8 +101,7 @@ impl Exchange {
         let response = response.map_err(http)?;
         check_head(&response)?;
         if !(self.is_switch)(response.status()) {
-            // How the connection of a refusal ends takes nothing from it: a server that hangs up behind
-            // its response, or sends too much of it, has still said when to come back.
+            // The refusal and its `Retry-After` are valid even if the connection fails afterwards.
             let (head, body) = response.into_parts();
             let mut excerpt = Vec::new();
             drive(read_excerpt(body, &mut excerpt), connection, &mut parts).await;
@@ -118,7 +116,7 @@ impl Exchange {
     }
 }
 
-/// Completes `work`, and moves the bytes of its connection meanwhile, until that ends.
+/// Completes `work` while polling its connection, until that ends.
 async fn drive<T, D: Future>(
     work: impl Future<Output = T>,
     mut connection: Pin<&mut D>,

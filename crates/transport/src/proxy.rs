@@ -1,4 +1,4 @@
-//! HTTP proxies: which connections go through one, and the tunnel.
+//! HTTP proxies, and the hosts that are reached without one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,26 +26,25 @@ use crate::url::Target;
 #[derive(Clone)]
 pub struct Proxy {
     rules: Arc<Matcher>,
-    /// The exceptions that are of one port.
+    /// The exceptions with a port.
     port_rules: Arc<[(u16, Matcher)]>,
 }
 
 impl Proxy {
-    /// The proxy at `url`: `http://` or, with TLS to the proxy itself, `https://`; `http` where no scheme is
-    /// named, and port 80 or 443 where no port is. A user name and a password, percent-encoded, are sent
-    /// as `Proxy-Authorization: Basic`.
+    /// The proxy at `url`. With `https://`, the connection to the proxy itself uses TLS. The default scheme is `http`, and the
+    /// default port 80 or 443. A user name and a password, percent-encoded, are sent as `Proxy-Authorization: Basic`.
     ///
-    /// `no_proxy` lists the hosts to connect to directly, as curl's `NO_PROXY` does: names, which stand for their
-    /// subdomains too, IP addresses and networks such as `10.0.0.0/8`, separated by commas; or `*` for
-    /// every host. An entry with a port, such as `host:8443` or `[::1]:8443`, matches this port only.
+    /// `no_proxy` lists the hosts to connect to directly, in the format of curl's `NO_PROXY`: names (including their
+    /// subdomains), IP addresses and networks such as `10.0.0.0/8`, separated by commas, or `*` for all hosts. An entry with
+    /// a port, such as `host:8443` or `[::1]:8443`, matches only this port.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] for a URL that cannot be used, among them those of SOCKS proxies: for these, use
+    /// [`Error::Argument`] for an invalid URL, or one of a SOCKS proxy: for that, use
     /// [`Config::with_dial`](crate::Config::with_dial).
     pub fn new(url: &str, no_proxy: &str) -> Result<Self, Error> {
         let rules = |no_proxy: &str| Matcher::builder().all(url).no(no_proxy).build();
-        // Without exceptions every host has the proxy, unless it cannot be used.
+        // Without exceptions, every host has the proxy, unless its URL is invalid.
         hop(&rules(""), "any.invalid")?.ok_or(Error::Argument(NOT_A_PROXY))?;
         let with_port = |entry: &str| {
             let (host, port) = split_port(entry)?;
@@ -61,9 +60,9 @@ impl Proxy {
         })
     }
 
-    /// The proxy of the environment, if there is one: `HTTPS_PROXY`, for `ws://` and `http://` too, as RFC
-    /// 6455 (section 4.1) advises, or else `ALL_PROXY`; and `NO_PROXY`. Names in lower case count where
-    /// those in upper case are not set or empty.
+    /// The proxy of the environment, if any: `HTTPS_PROXY` or else `ALL_PROXY`, and `NO_PROXY`. `HTTPS_PROXY` also applies to
+    /// `ws://` and `http://`, as RFC 6455 (section 4.1) advises. Variables in lower case apply if those in upper case are
+    /// unset or empty.
     ///
     /// # Errors
     ///
@@ -88,10 +87,10 @@ impl Proxy {
         Self::new(url, &no_proxy())
     }
 
-    /// The proxy for a host, if it is not reached directly.
+    /// The proxy for a host; none if it is reached directly.
     pub(crate) fn of(&self, target: &Target) -> Option<Hop> {
         let peer = target.peer();
-        // The proxy was checked when it was made.
+        // Cannot fail: `new` has checked the proxy.
         let hop = |rules| hop(rules, &peer).ok().flatten();
         let of_port = |(port, _): &&(u16, Matcher)| *port == target.port;
         let mut exceptions = self.port_rules.iter().filter(of_port);
@@ -115,7 +114,7 @@ fn no_proxy() -> String {
     first_variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()
 }
 
-/// The host and the port of an entry of `NO_PROXY` with a port. The colons of a bare IPv6 address are none.
+/// The host and the port of an entry of `NO_PROXY`; none without a port. A colon of a bare IPv6 address starts no port.
 fn split_port(entry: &str) -> Option<(&str, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
     let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
@@ -123,13 +122,13 @@ fn split_port(entry: &str) -> Option<(&str, u16)> {
     Some((host, port.parse().ok()?))
 }
 
-/// The first of the environment's variables that is not empty.
+/// The first of these environment variables that is not empty.
 fn first_variable(names: &[&str]) -> Option<String> {
     let mut set = names.iter().filter_map(|name| std::env::var(name).ok());
     set.find(|value| !value.is_empty())
 }
 
-/// The proxy that the rules have for `host`.
+/// The proxy for `host` by these rules.
 fn hop(rules: &Matcher, host: &str) -> Result<Option<Hop>, Error> {
     let wrong = |_| Error::Argument(NOT_A_PROXY);
     let uri: Uri = format!("https://{host}/")
@@ -145,7 +144,7 @@ fn hop(rules: &Matcher, host: &str) -> Result<Option<Hop>, Error> {
     }))
 }
 
-/// A proxy on the way to a host.
+/// The proxy of a connection.
 pub(crate) struct Hop {
     pub(crate) target: Target,
     pub(crate) credentials: Option<HeaderValue>,
@@ -155,7 +154,7 @@ pub(crate) struct Hop {
 mod tests {
     use super::*;
 
-    /// The proxy's `host:port` for a URL.
+    /// The `host:port` of the proxy for a URL.
     fn of(proxy: &str, no_proxy: &str, url: &str) -> Option<String> {
         let hop = Proxy::new(proxy, no_proxy)
             .unwrap()

@@ -1,4 +1,4 @@
-//! A response that refuses a request: when to come back, and what of it a user is shown.
+//! Converts a response that refuses a request into an [`Error::Refused`].
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,10 +13,10 @@ use crate::Error;
 use crate::refused_response::RefusedResponse;
 use crate::url::without_values;
 
-/// How much of a refusal's body is kept, in bytes.
+/// The most bytes of a refusal's body that are kept.
 const MAX_EXCERPT: usize = 256;
 
-/// How long a refusal waits for the start of its body.
+/// The time limit for the start of a refusal's body.
 const EXCERPT_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The error for a response. `body` is the start of its body.
@@ -35,7 +35,7 @@ pub(crate) fn refused(url: String, head: &Parts, body: &[u8]) -> Error {
     }
 }
 
-/// Reads the start of a body into `bytes`: what arrives of it in time, until the connection ends.
+/// Reads the start of a body into `bytes`, as far as it arrives in time.
 pub(crate) async fn read_excerpt(body: Incoming, bytes: &mut Vec<u8>) {
     let read = async {
         let mut body = pin!(body);
@@ -48,7 +48,7 @@ pub(crate) async fn read_excerpt(body: Incoming, bytes: &mut Vec<u8>) {
             }
         }
     };
-    // The bytes that arrived in time are kept.
+    // After a timeout, the bytes so far are kept.
     let _ = timeout(EXCERPT_TIMEOUT, read).await;
 }
 
@@ -58,7 +58,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(String::from_utf8_lossy(start).into_owned())
 }
 
-/// One line without control characters.
+/// Converts a text to one line without control characters.
 fn printable(text: &str) -> String {
     let spaced: String = text
         .chars()
@@ -74,7 +74,7 @@ fn is_control(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// How long to wait, by a `Retry-After` of seconds or of a date.
+/// The wait of a `Retry-After` with seconds or a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = |name| Some(headers.get(name)?.to_str().ok()?.trim());
     let text = value(header::RETRY_AFTER).filter(|text| !text.is_empty())?;
@@ -82,7 +82,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    // The server's clock decides, however wrong the system's is.
+    // Relative to the server's clock, because the system clock may be wrong.
     let date = value(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let now = date.unwrap_or_else(SystemTime::now);
     Some(until.duration_since(now).unwrap_or_default())
@@ -130,7 +130,7 @@ mod tests {
             ] {
                 assert_eq!(after(&[("date", date), ("retry-after", until)]), minute);
             }
-            // Long past: by the system's clock.
+            // In the past of the system clock.
             assert_eq!(after(&[("retry-after", until)]), Some(Duration::ZERO));
             let later = "Mon, 07 Nov 1994 00:00:00 GMT";
             let past = after(&[("date", later), ("retry-after", until)]);

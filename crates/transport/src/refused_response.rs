@@ -1,4 +1,4 @@
-//! A response that refused a request.
+//! [`RefusedResponse`]: the response in [`Error::Refused`](crate::Error::Refused).
 
 use std::fmt;
 
@@ -6,25 +6,23 @@ use hyper::StatusCode;
 
 /// A response that refused a request.
 ///
-/// Its texts are the server's: characters that would control a terminal, or change the direction of the
-/// text around them, are replaced by spaces.
+/// Its texts are from the server. Control characters and characters that change the text direction are replaced by spaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefusedResponse {
-    /// The URL that was requested, or `CONNECT host:port`, without the values of its query, which can be
-    /// credentials.
+    /// The requested URL, or `CONNECT host:port`. The values of its query are hidden, because they may be credentials.
     pub url: Box<str>,
     /// The HTTP status.
     pub status: u16,
-    /// Where a redirect leads, again without the values of a query. Redirects are not followed.
+    /// The target of a redirect, with hidden query values. Redirects are not followed.
     pub location: Option<Box<str>>,
-    /// The start of the body, up to 256 bytes of it that arrive within 250 ms of the head. Bytes that are
-    /// no UTF-8 are U+FFFD; often empty.
+    /// The start of the body: at most 256 bytes that arrive within 250 ms after the head. Often empty. Invalid UTF-8 is
+    /// replaced by U+FFFD.
     pub body: Box<str>,
 }
 
 impl RefusedResponse {
-    /// A response without a redirect and a body, for a client of the caller's own.
+    /// A response without redirect and body, for a custom HTTP client.
     #[must_use]
     pub fn new(url: &str, status: u16) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The byte stream under a WebSocket, and its sharing between two halves.
+//! The byte stream of a WebSocket, and its sharing between two halves.
 
 use std::fmt;
 use std::io;
@@ -12,27 +12,25 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls-no-provider")]
 use tokio_rustls::{TlsStream, client, rustls::ClientConnection, server};
 
-/// The bytes under a WebSocket: a TCP connection, with or without TLS, or anything else that reads and
-/// writes.
+/// The byte stream of a WebSocket: a TCP connection with or without TLS, or any other asynchronous stream.
 ///
-/// Made with `From` out of a [`TcpStream`] or of either TLS stream of `tokio-rustls`, and with
-/// [`Stream::new`] out of what is neither.
+/// Convert a [`TcpStream`] or a TLS stream of `tokio-rustls` with `From`, and any other stream with [`Stream::new`].
 pub struct Stream {
     socket: Socket,
-    /// Bytes that came with the handshake and belong to the first frames.
+    /// Bytes that were read with the handshake and belong to the first frames.
     leftover: Bytes,
 }
 
 enum Socket {
     Plain(TcpStream),
-    // Boxed: a TLS session is a kilobyte, and it would be moved about.
+    // Boxed, because a TLS session has a kilobyte and would be moved.
     #[cfg(feature = "tls-no-provider")]
     Tls(Box<TlsStream<TcpStream>>),
     Other(Box<dyn Duplex>),
 }
 
 /// See [`Stream::into_parts`].
-#[allow(clippy::large_enum_variant)] // it is taken apart at once
+#[allow(clippy::large_enum_variant)] // it is destructured at once
 pub(crate) enum Parts {
     Plain(TcpStream),
     #[cfg(feature = "tls-no-provider")]
@@ -41,14 +39,14 @@ pub(crate) enum Parts {
     Other(Stream),
 }
 
-/// What can stand in for a socket.
+/// Any stream that can replace a socket.
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 impl Stream {
-    /// Any stream: a tunnel through a proxy, a Unix socket, one in memory. Each of its calls goes
-    /// through a pointer; a TCP or TLS stream of `tokio` is better given with `From`.
+    /// A stream of any type, such as a Unix socket or one in memory. Its calls are virtual: prefer `From` for TCP and TLS
+    /// streams of `tokio`.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self::of(Socket::Other(Box::new(stream)))
     }
@@ -60,7 +58,7 @@ impl Stream {
         }
     }
 
-    /// The TCP connection itself, if nothing is around it and none of its bytes were read.
+    /// The TCP connection, if the stream is plain TCP and has no leftover bytes.
     #[cfg(feature = "tls-no-provider")]
     pub(crate) fn into_tcp(self) -> Result<TcpStream, Self> {
         match self {
@@ -72,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// What a connection without a runtime is made of, and the bytes in front of it.
+    /// The parts for a non-blocking connection, and the leftover bytes.
     pub(crate) fn into_parts(mut self) -> (Parts, Bytes) {
         let leftover = std::mem::take(&mut self.leftover);
         let parts = match self.socket {
@@ -90,7 +88,7 @@ impl Stream {
         (parts, leftover)
     }
 
-    /// Puts bytes in front of what the socket will yield.
+    /// Sets the bytes that are read before those of the socket.
     pub(crate) fn with_leftover(mut self, leftover: Bytes) -> Self {
         self.leftover = leftover;
         self
@@ -181,9 +179,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// One stream in several hands: the reading half, the writing half, and the
-/// close, which must reach the socket below both. The lock is held for one
-/// poll at a time, never across an await.
+/// A stream that the two halves of a connection share. The lock is held during one poll, never across an `await`.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Mutex<Stream>>);
 
@@ -200,7 +196,7 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads and throws away until the peer's end, or until the socket fails.
+    /// Reads and discards until the end of the stream or an error.
     pub(crate) async fn drain(&mut self) {
         let mut waste = [0; 1024];
         while matches!(self.read(&mut waste).await, Ok(n) if n > 0) {}

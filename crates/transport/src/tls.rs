@@ -1,4 +1,4 @@
-//! TLS: whom to trust, and the handshake.
+//! TLS: the trusted certificate authorities, and the handshake.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use crate::Error;
 use crate::stream::Stream;
 use crate::url::Target;
 
-/// Whom a `wss://` connection trusts.
+/// The certificate authorities that TLS connections trust.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Roots {
@@ -25,31 +25,30 @@ pub enum Roots {
     WebPki,
     /// These authorities, and no other.
     Certificates(Vec<CertificateDer<'static>>),
-    /// A whole configuration of one's own. Its ALPN list should be empty or
-    /// `http/1.1`: a WebSocket starts as an HTTP/1.1 request here.
+    /// A custom configuration. Its ALPN list should be empty or contain only `http/1.1`, because the WebSocket upgrade is an
+    /// HTTP/1.1 request.
     Custom(Arc<ClientConfig>),
 }
 
 impl Roots {
-    /// The authorities of the file that `SSL_CERT_FILE` names, if it names one, as OpenSSL has it. See
+    /// The authorities of the file in the environment variable `SSL_CERT_FILE`, as in OpenSSL; none if it is unset. See
     /// [`Roots::from_pem_file`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Roots::from_pem_file`].
     pub fn from_env() -> Result<Option<Self>, Error> {
         let path = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
         path.map(Self::from_pem_file).transpose()
     }
 
-    /// The authorities of a PEM file, and no other. Certificates that cannot be an authority are
-    /// passed over, as a system's list may have some. Reads the file, and blocks meanwhile. The result is
-    /// [`Roots::Custom`]: its clones share the list and the TLS sessions.
+    /// Only the authorities of a PEM file. Certificates that are not valid authorities are ignored, because a system's list
+    /// may contain some. Blocks while it reads the file. The result is [`Roots::Custom`]: its clones share the list and the
+    /// TLS sessions.
     ///
     /// # Errors
     ///
-    /// [`Error::Certificates`] for a file that cannot be read, that is no PEM, or in which there is no
-    /// authority.
+    /// [`Error::Certificates`] for a file that cannot be read, is not PEM, or contains no authority.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let failed = |what: &dyn fmt::Display| Error::Certificates {
@@ -64,7 +63,7 @@ impl Roots {
         if usable == 0 {
             return Err(failed(&"it has no certificate of an authority"));
         }
-        let config = trusting(store).map_err(|error| failed(&error))?;
+        let config = config_with_roots(store).map_err(|error| failed(&error))?;
         Ok(Self::Custom(Arc::new(config)))
     }
 }
@@ -80,7 +79,7 @@ impl fmt::Debug for Roots {
 }
 
 const NO_PROVIDER: &str = "no cryptography for TLS: install one \
-     (rustls::crypto::CryptoProvider), or turn on the feature `tls` or `tls-aws-lc`";
+     (rustls::crypto::CryptoProvider), or enable the feature `tls` or `tls-aws-lc`";
 
 pub(crate) async fn handshake(
     target: &Target,
@@ -102,16 +101,16 @@ pub(crate) async fn handshake(
 }
 
 fn client_config(roots: &Roots) -> io::Result<Arc<ClientConfig>> {
-    // One for all connections: a session can then be resumed.
+    // Shared by all connections, so that TLS sessions can be resumed.
     static WEB_PKI: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     match roots {
         Roots::Custom(config) => Ok(Arc::clone(config)),
-        Roots::Certificates(list) => trusting(own_roots(list)?).map(Arc::new),
+        Roots::Certificates(list) => config_with_roots(own_roots(list)?).map(Arc::new),
         Roots::WebPki => match WEB_PKI.get() {
             Some(config) => Ok(Arc::clone(config)),
             None => {
                 let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-                let config = Arc::new(trusting(roots)?);
+                let config = Arc::new(config_with_roots(roots)?);
                 Ok(Arc::clone(WEB_PKI.get_or_init(|| config)))
             }
         },
@@ -126,7 +125,7 @@ fn own_roots(list: &[CertificateDer<'static>]) -> io::Result<RootCertStore> {
     Ok(store)
 }
 
-fn trusting(roots: RootCertStore) -> io::Result<ClientConfig> {
+fn config_with_roots(roots: RootCertStore) -> io::Result<ClientConfig> {
     let mut config = ClientConfig::builder_with_provider(provider()?)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -136,8 +135,8 @@ fn trusting(roots: RootCertStore) -> io::Result<ClientConfig> {
     Ok(config)
 }
 
-/// The cryptography: aws-lc-rs before ring, whichever the program has installed, so that features
-/// decide; without either, what the program has installed.
+/// The cryptography provider: aws-lc-rs, then ring, by the enabled features and independent of the installed provider.
+/// Without either feature, the provider that the program has installed.
 fn provider() -> io::Result<Arc<CryptoProvider>> {
     #[cfg(feature = "tls-aws-lc")]
     let provider = Some(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
@@ -157,17 +156,17 @@ fn provider() -> io::Result<Arc<CryptoProvider>> {
 mod tests {
     use super::*;
 
-    /// Which cryptography a connection takes: what the provider's own source of randomness is called.
+    /// Identifies the provider by the name of its source of randomness.
     #[test]
     fn features_decide_the_cryptography() {
-        let taken = provider().map(|it| format!("{:?}", it.secure_random));
-        let taken = taken.as_deref().map_err(ToString::to_string);
+        let selected = provider().map(|it| format!("{:?}", it.secure_random));
+        let selected = selected.as_deref().map_err(ToString::to_string);
         let expected = match (cfg!(feature = "tls-aws-lc"), cfg!(feature = "tls")) {
             (true, _) => Ok("AwsLcRs"),
             (false, true) => Ok("Ring"),
-            // This process has installed none.
+            // No provider is installed in this process.
             (false, false) => Err(NO_PROVIDER.to_owned()),
         };
-        assert_eq!(taken, expected);
+        assert_eq!(selected, expected);
     }
 }

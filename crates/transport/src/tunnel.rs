@@ -1,4 +1,4 @@
-//! The tunnel through a proxy.
+//! Opens a tunnel through a proxy (`CONNECT`).
 
 use hyper::Request;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -12,7 +12,7 @@ use crate::stream::Stream;
 use crate::url::Target;
 
 impl Hop {
-    /// Asks the proxy, at the other end of `stream`, for a tunnel to `target`.
+    /// Requests a tunnel to `target` from the proxy that `stream` is connected to.
     pub(crate) async fn tunnel(
         &self,
         stream: Stream,
@@ -31,13 +31,13 @@ impl Hop {
         Ok(stream.with_leftover(leftover))
     }
 
-    /// Of the configured headers only `User-Agent` is for the proxy: the others can be credentials.
+    /// Builds the request. Of the configured headers, it contains only `User-Agent`: others may be credentials for the host.
     fn request(&self, peer: &str, extra: &HeaderMap) -> Result<Request<String>, Error> {
-        let wrong = "a host that a proxy cannot be asked for";
+        let reason = "a host that a CONNECT request cannot contain";
         let mut request = Request::new(String::new());
         *request.method_mut() = Method::CONNECT;
-        *request.uri_mut() = peer.parse().map_err(|_| Error::Argument(wrong))?;
-        let host = HeaderValue::from_str(peer).map_err(|_| Error::Argument(wrong))?;
+        *request.uri_mut() = peer.parse().map_err(|_| Error::Argument(reason))?;
+        let host = HeaderValue::from_str(peer).map_err(|_| Error::Argument(reason))?;
         let mut own = HeaderMap::new();
         for agent in extra.get_all(header::USER_AGENT) {
             own.append(header::USER_AGENT, agent.clone());

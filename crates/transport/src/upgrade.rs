@@ -1,4 +1,4 @@
-//! The HTTP request that turns a stream into a WebSocket.
+//! The HTTP upgrade to a WebSocket (RFC 6455, section 4).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -14,7 +14,7 @@ use crate::http_exchange::{Exchange, add_headers};
 use crate::stream::Stream;
 use crate::url::Target;
 
-/// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`.
+/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`.
 ///
 /// ```
 /// let accept = ticklot_transport::accept_key("dGhlIHNhbXBsZSBub25jZQ==");
@@ -28,28 +28,27 @@ pub fn accept_key(key: &str) -> String {
     BASE64_STANDARD.encode(hash.finalize())
 }
 
-/// Asks for the upgrade and checks the answer. Frames that came in the same
-/// packet stay in front of the stream.
+/// Requests the upgrade and checks the response. Frames that were read with the response stay at the front of the stream.
 pub(crate) async fn upgrade(
     stream: Stream,
     target: &Target,
     config: &Config,
 ) -> Result<Stream, Error> {
-    let (key, asked) = (new_key(), config.headers());
+    let (key, headers) = (new_key(), config.headers());
     let exchange = Exchange {
-        request: request(target, asked, &key)?,
+        request: request(target, headers, &key)?,
         is_switch: |status| status == StatusCode::SWITCHING_PROTOCOLS,
         url: target.shown(),
         step: Phase::Upgrade,
     };
     let deadline = after(config.upgrade_timeout);
     let (response, stream, leftover) = exchange.run(stream, deadline).await?;
-    check_answer(&response, asked, &accept_key(&key))?;
+    check_response(&response, headers, &accept_key(&key))?;
     Ok(stream.with_leftover(leftover))
 }
 
-/// A random key. It guards against caches that replay an old answer, not
-/// against an attacker: the randomness of the standard library's hash maps will do.
+/// A random key. It protects against caches that replay an old response, not against attackers, so the randomness of the
+/// standard library's hash maps suffices.
 fn new_key() -> String {
     let random = || RandomState::new().build_hasher().finish().to_ne_bytes();
     BASE64_STANDARD.encode([random(), random()].concat())
@@ -57,7 +56,7 @@ fn new_key() -> String {
 
 fn request(target: &Target, extra: &HeaderMap, key: &str) -> Result<Request<String>, Error> {
     let key = HeaderValue::from_str(key).map_err(|_| Error::Argument("a key that is not text"))?;
-    // A body type is needed; an empty string sends no body and no length.
+    // hyper needs a body type. An empty string sends neither body nor length.
     let mut request = Request::new(String::new());
     *request.uri_mut() = target.resource.clone();
     let headers = request.headers_mut();
@@ -73,42 +72,46 @@ fn request(target: &Target, extra: &HeaderMap, key: &str) -> Result<Request<Stri
     Ok(request)
 }
 
-fn check_answer<B>(response: &Response<B>, asked: &HeaderMap, accept: &str) -> Result<(), Error> {
+fn check_response<B>(
+    response: &Response<B>,
+    requested: &HeaderMap,
+    accept: &str,
+) -> Result<(), Error> {
     let headers = response.headers();
-    let complain = |what| Err(Error::Handshake(what));
+    let violation = |what| Err(Error::Handshake(what));
     if response.version() != Version::HTTP_11 {
-        return complain("the answer is not HTTP/1.1");
+        return violation("the response is not HTTP/1.1");
     }
     if !has_token(headers, &header::UPGRADE, "websocket") {
-        return complain("the answer does not upgrade to websocket");
+        return violation("the response does not upgrade to websocket");
     }
-    // A list: `keep-alive, Upgrade` is as good as `Upgrade`.
+    // A list, such as `keep-alive, Upgrade`.
     if !has_token(headers, &header::CONNECTION, "upgrade") {
-        return complain("the answer's Connection does not list upgrade");
+        return violation("the Connection header does not contain upgrade");
     }
     if only(headers, &header::SEC_WEBSOCKET_ACCEPT) != Some(accept.as_bytes()) {
-        return complain("Sec-WebSocket-Accept does not match the key");
+        return violation("Sec-WebSocket-Accept does not match the key");
     }
     if tokens(headers, &header::SEC_WEBSOCKET_EXTENSIONS)
         .next()
         .is_some()
     {
-        return complain("an extension that was not asked for");
+        return violation("an extension that was not requested");
     }
-    check_protocol(headers, asked)
+    check_protocol(headers, requested)
 }
 
-fn check_protocol(headers: &HeaderMap, asked: &HeaderMap) -> Result<(), Error> {
+fn check_protocol(headers: &HeaderMap, requested: &HeaderMap) -> Result<(), Error> {
     let name = &header::SEC_WEBSOCKET_PROTOCOL;
-    let mut chosen = tokens(headers, name);
-    match (chosen.next(), chosen.next()) {
+    let mut selected = tokens(headers, name);
+    match (selected.next(), selected.next()) {
         (None, _) => Ok(()),
-        (Some(one), None) if tokens(asked, name).any(|asked| asked == one) => Ok(()),
-        _ => Err(Error::Handshake("a sub-protocol that was not asked for")),
+        (Some(one), None) if tokens(requested, name).any(|it| it == one) => Ok(()),
+        _ => Err(Error::Handshake("a subprotocol that was not requested")),
     }
 }
 
-/// A header's value, if the header stands there once.
+/// The value of a header that occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -118,7 +121,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
         .then(|| value.as_bytes().trim_ascii())
 }
 
-/// The elements of a header that is a list, over all its lines.
+/// The elements of a list header, over all its lines.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers
         .get_all(name)

@@ -1,4 +1,4 @@
-//! A strict reader of URLs.
+//! A strict URL parser.
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -10,10 +10,10 @@ use crate::Error;
 
 /// The error for TLS in a build without it.
 #[cfg(not(feature = "tls-no-provider"))]
-pub(crate) const NO_TLS: Error = Error::Url("it asks for TLS, which this build leaves out");
+pub(crate) const NO_TLS: Error = Error::Url("it needs TLS, which this build does not include");
 
-/// Checks a URL as [`connect`](crate::connect) does, without connecting: its scheme (`ws` or `wss`), its host and port,
-/// and that it has neither a fragment nor a user name.
+/// Checks a URL as [`connect`](crate::connect) does, without connecting. It must have the scheme `ws` or `wss`, a host and a
+/// valid port, and neither a fragment nor a user name.
 ///
 /// # Errors
 ///
@@ -22,8 +22,8 @@ pub fn check_url(url: &str) -> Result<(), Error> {
     Target::parse(url)?.check()
 }
 
-/// Checks a URL as [`HttpClient::get`](crate::HttpClient::get) does, without connecting. As [`check_url`], for `http`
-/// and `https`.
+/// Checks a URL as [`HttpClient::get`](crate::HttpClient::get) does, without connecting. As [`check_url`], for `http` and
+/// `https`.
 ///
 /// # Errors
 ///
@@ -32,28 +32,28 @@ pub fn check_http_url(url: &str) -> Result<(), Error> {
     Target::parse_http(url)?.check()
 }
 
-/// What a connection needs of its URL.
+/// The parts of a URL that a connection needs.
 #[derive(Clone)]
 pub(crate) struct Target {
-    /// As it stands in the URL, in lower case.
+    /// In lower case.
     pub(crate) scheme: &'static str,
     pub(crate) tls: bool,
     /// Without the brackets of an IPv6 address.
     pub(crate) host: Box<str>,
     pub(crate) port: u16,
-    /// `host` or `host:port`, as it stands in the `Host` header.
+    /// `host` or `host:port`, for the `Host` header.
     pub(crate) authority: HeaderValue,
-    /// Path and query: all that a request line may carry.
+    /// Path and query, for the request line.
     pub(crate) resource: Uri,
 }
 
 impl Target {
-    /// Reads a `ws://` or `wss://` URL.
+    /// Parses a `ws://` or `wss://` URL.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         Self::of_scheme(url, ["ws", "wss"], "its scheme is neither ws nor wss")
     }
 
-    /// Reads an `http://` or `https://` URL.
+    /// Parses an `http://` or `https://` URL.
     pub(crate) fn parse_http(url: &str) -> Result<Self, Error> {
         Self::of_scheme(
             url,
@@ -67,7 +67,7 @@ impl Target {
         schemes: [&'static str; 2],
         else_wrong: &'static str,
     ) -> Result<Self, Error> {
-        // hyper's parser drops a fragment without a word; RFC 6455 forbids it.
+        // hyper's parser silently drops a fragment, which RFC 6455 forbids.
         if url.contains('#') {
             return Err(Error::Url("it has a fragment"));
         }
@@ -94,14 +94,14 @@ impl Target {
         })
     }
 
-    /// The name that the certificate has to be for.
+    /// The name that the certificate must be valid for.
     #[cfg(feature = "tls-no-provider")]
     pub(crate) fn server_name(&self) -> Result<ServerName<'static>, Error> {
         ServerName::try_from(String::from(&*self.host))
-            .map_err(|_| Error::Url("its host is no name that a certificate can have"))
+            .map_err(|_| Error::Url("its host is not a valid name for a certificate"))
     }
 
-    /// What can be known without connecting.
+    /// Checks all that can be checked without connecting.
     fn check(&self) -> Result<(), Error> {
         #[cfg(feature = "tls-no-provider")]
         if self.tls {
@@ -114,14 +114,14 @@ impl Target {
         Ok(())
     }
 
-    /// The URL for messages: see [`without_values`].
+    /// The URL for errors: see [`without_values`].
     pub(crate) fn shown(&self) -> String {
         let resource = self.resource.to_string();
         let authority = self.authority.to_str().unwrap_or_default();
         format!("{}://{authority}{}", self.scheme, without_values(&resource))
     }
 
-    /// `host:port`, for messages.
+    /// `host:port`, for errors and logs.
     pub(crate) fn peer(&self) -> Box<str> {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port).into()
@@ -131,17 +131,17 @@ impl Target {
     }
 }
 
-/// Which of the two schemes it is; the second has TLS.
+/// The scheme of the URL, if it is one of the two. The second has TLS.
 fn scheme_of(uri: &Uri, schemes: [&'static str; 2]) -> Option<&'static str> {
     let scheme = uri.scheme_str()?;
     let mut known = schemes.into_iter();
     known.find(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// Parameters whose values are no secrets: Engine.IO's protocol version and transport.
+/// Parameters whose values are not secret: Engine.IO's protocol version and transport.
 const PUBLIC: [&str; 2] = ["EIO", "transport"];
 
-/// A URL with `...` for the values of its query, which can be credentials.
+/// A URL whose query values are replaced by `...`, because they may be credentials.
 pub(crate) fn without_values(url: &str) -> String {
     let Some((rest, query)) = url.split_once('?') else {
         return url.to_owned();
@@ -151,7 +151,7 @@ pub(crate) fn without_values(url: &str) -> String {
             format!("{name}=...")
         }
         Some(_) => part.to_owned(),
-        // A value without a name, perhaps.
+        // Possibly a value without a name.
         None => "...".to_owned(),
     };
     let parts: Vec<String> = query.split('&').map(shown).collect();
@@ -171,7 +171,7 @@ fn authority(uri: &Uri, default: u16) -> Result<(&str, u16), Error> {
     let rest = &authority.as_str()[host.len()..];
     let port = match rest.strip_prefix(':') {
         None => default,
-        // Digits only: `parse` alone would take a sign.
+        // Digits only: `parse` would accept a sign.
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().unwrap_or(0),
         Some(_) => 0,
     };

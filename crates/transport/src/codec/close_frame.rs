@@ -6,7 +6,7 @@ use crate::close::{NO_STATUS, is_allowed};
 /// The longest payload of a control frame.
 pub(crate) const MAX_CONTROL: usize = 125;
 
-/// Reads a close frame's payload: its code, [`NO_STATUS`] where it is empty.
+/// Parses the payload of a close frame and returns its code; [`NO_STATUS`] if it is empty.
 pub(crate) fn parse(payload: &[u8]) -> Result<u16, Error> {
     let (code, reason) = match payload {
         [] => return Ok(NO_STATUS),
@@ -22,14 +22,14 @@ pub(crate) fn parse(payload: &[u8]) -> Result<u16, Error> {
     }
 }
 
-/// The reason in a close frame's payload that [`parse`] has accepted.
+/// The reason in a payload that [`parse`] has accepted.
 pub(crate) fn reason(payload: &[u8]) -> &str {
     let bytes = payload.get(2..).unwrap_or_default();
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Writes a close frame's payload into `out` and returns it. A reason that
-/// does not fit is cut between two characters; [`NO_STATUS`] means no payload.
+/// Writes the payload of a close frame into `out` and returns it. A long reason is truncated at a character boundary.
+/// [`NO_STATUS`] has no payload.
 pub(crate) fn write<'a>(
     code: u16,
     reason: &str,

@@ -1,9 +1,8 @@
-//! Frames in, whole messages out.
+//! Decodes frames into complete messages.
 //!
-//! Heads are read here and not by fastwebsockets, whose read of a frame loses its place when it is
-//! dropped. To keep such a read alive takes a boxed future for each frame, which costs more than
-//! the frame; and its buffer grows as far as the kernel has bytes: to 16 MiB for messages of 300
-//! bytes, when measured. Here a frame that is not whole yet simply stays in the buffer.
+//! It does not use the frame reader of fastwebsockets, which is not cancel safe: keeping a read alive needs a boxed future
+//! for each frame, which costs more than the frame itself. Its buffer also grows with the bytes in the kernel: in a
+//! measurement, to 16 MiB for messages of 300 bytes. Here, a partial frame stays in the buffer.
 
 use fastwebsockets::OpCode;
 
@@ -15,26 +14,27 @@ use crate::message::{Incoming, Kind, Message, Read, Role};
 
 /// Decodes the frames of one direction of a connection.
 pub(crate) struct Decoder {
-    /// The received bytes. A frame that is a whole message is returned in place.
+    /// The received bytes. A message of one frame is returned in place.
     input: FrameReader,
-    /// The fragments of one message, put together.
+    /// The assembled fragments of a message.
     assembled: Vec<u8>,
-    /// The kind of the fragmented message under way.
+    /// The type of the incomplete fragmented message, if any.
     open: Option<Kind>,
     limit: usize,
     role: Role,
     end: Option<End>,
 }
 
-/// How the reading came to its end.
+/// The end of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The peer's close frame.
+    /// By the peer's close frame.
     Closed,
+    /// By an error.
     Failed,
 }
 
-/// What [`Decoder::advance`] found; the payload stays in the decoder.
+/// A decoded message or control frame. The payload stays in the decoder.
 #[derive(Clone, Copy)]
 pub(crate) enum Event {
     Message(Kind, PayloadLocation),
@@ -43,23 +43,24 @@ pub(crate) enum Event {
     Close(u16),
 }
 
+/// The buffer with the payload of a message.
 #[derive(Clone, Copy)]
 pub(crate) enum PayloadLocation {
     Frame,
     Assembled,
 }
 
-/// What the bytes at hand come to.
+/// The result of decoding one frame.
 enum Step {
     Event(Event),
-    /// A part of a message.
+    /// A fragment of an incomplete message.
     Fragment,
-    /// No whole frame is there.
-    More,
+    /// The frame is incomplete.
+    Incomplete,
 }
 
 impl Decoder {
-    /// A decoder for the end `role` of a connection. A message of more than `limit` bytes is an error.
+    /// A decoder for the side `role` of a connection. A message of more than `limit` bytes is an error.
     pub(crate) fn new(role: Role, limit: usize) -> Self {
         Self {
             input: FrameReader::default(),
@@ -81,13 +82,13 @@ impl Decoder {
         self.input.filled(bytes);
     }
 
-    /// The socket has nothing to read: other connections of the thread may have the buffer.
+    /// Call when the socket is empty: releases the buffer for other connections of the thread.
     pub(crate) fn idle(&mut self) {
         self.input.release_buffer();
     }
 
-    /// The next message or control frame, or none while more must be read. After an error, and after a close frame, each
-    /// call is [`Error::Closed`].
+    /// The next message or control frame; none if more bytes are needed. After an error or a close frame, each call returns
+    /// [`Error::Closed`].
     pub(crate) fn advance(&mut self) -> Result<Option<Event>, Error> {
         if self.end.is_some() {
             return Err(Error::Closed);
@@ -96,22 +97,22 @@ impl Decoder {
             match self.step() {
                 Ok(Step::Event(event)) => return Ok(Some(event)),
                 Ok(Step::Fragment) => {}
-                Ok(Step::More) => return Ok(None),
+                Ok(Step::Incomplete) => return Ok(None),
                 Err(error) => return Err(self.fail(error)),
             }
         }
     }
 
-    /// The reading has failed: nothing follows.
+    /// Records that reading has failed, and returns the error.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.end = Some(End::Failed);
         error
     }
 
-    /// What [`Decoder::advance`] has just found.
+    /// The message or control frame that [`Decoder::advance`] has just returned.
     pub(crate) fn incoming(&mut self, event: Event, read: Read) -> Incoming<'_> {
         match event {
-            Event::Message(kind, place) => Incoming::Message(self.message(kind, place, read)),
+            Event::Message(kind, location) => Incoming::Message(self.message(kind, location, read)),
             Event::Ping => Incoming::Ping(self.control()),
             Event::Pong => Incoming::Pong(self.control()),
             Event::Close(code) => Incoming::Close {
@@ -121,16 +122,16 @@ impl Decoder {
         }
     }
 
-    /// Takes the next frame, if it is complete. An error in its head is reported at once.
+    /// Decodes the next frame, if it is complete. An invalid header is an error before the frame is complete.
     fn step(&mut self) -> Result<Step, Error> {
-        let Some(head) = self.input.head()? else {
-            return Ok(Step::More);
+        let Some(header) = self.input.header()? else {
+            return Ok(Step::Incomplete);
         };
-        self.check(&head)?;
-        if !self.input.take(&head) {
-            return Ok(Step::More);
+        self.check(&header)?;
+        if !self.input.take(&header) {
+            return Ok(Step::Incomplete);
         }
-        let event = match head.opcode {
+        let event = match header.opcode {
             OpCode::Ping => Event::Ping,
             OpCode::Pong => Event::Pong,
             OpCode::Close => {
@@ -138,54 +139,54 @@ impl Decoder {
                 self.end = Some(End::Closed);
                 Event::Close(code)
             }
-            OpCode::Text => return self.accept(Kind::Text, head.fin),
-            OpCode::Binary => return self.accept(Kind::Binary, head.fin),
-            OpCode::Continuation => return self.continue_message(head.fin),
+            OpCode::Text => return self.accept(Kind::Text, header.fin),
+            OpCode::Binary => return self.accept(Kind::Binary, header.fin),
+            OpCode::Continuation => return self.continue_message(header.fin),
         };
         Ok(Step::Event(event))
     }
 
-    /// Whether a frame with this head may come here.
-    fn check(&self, head: &Header) -> Result<(), Error> {
-        match (self.role, head.is_masked()) {
+    /// Checks that a frame with this header is allowed in the current state.
+    fn check(&self, header: &Header) -> Result<(), Error> {
+        match (self.role, header.is_masked()) {
             (Role::Client, true) => return Err(Error::protocol("a server masked a frame")),
             (Role::Server, false) => {
                 return Err(Error::protocol("a client did not mask a frame"));
             }
             _ => {}
         }
-        match (head.opcode, self.open) {
-            // However little of a message is left, these fit: their head has been held to 125 bytes.
+        match (header.opcode, self.open) {
+            // Not subject to the message limit: the header has limited them to 125 bytes.
             (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(()),
             (OpCode::Continuation, None) => {
-                return Err(Error::protocol("a continuation of no message"));
+                return Err(Error::protocol("a continuation frame without a message"));
             }
             (OpCode::Text | OpCode::Binary, Some(_)) => {
                 return Err(Error::protocol("a new message inside a fragmented one"));
             }
             _ => {}
         }
-        if head.len > self.budget() {
+        if header.len > self.budget() {
             return Err(Error::TooLarge { limit: self.limit });
         }
         Ok(())
     }
 
-    /// The payload of the control frame that `advance` has just found.
+    /// The payload of the control frame that `advance` has just returned.
     pub(crate) fn control(&self) -> &[u8] {
         self.input.payload()
     }
 
-    /// The message that `advance` has just found.
+    /// The message that `advance` has just returned.
     pub(crate) fn message(
         &mut self,
         kind: Kind,
-        place: PayloadLocation,
+        location: PayloadLocation,
         read: Read,
     ) -> Message<'_> {
         Message::new(
             kind,
-            match place {
+            match location {
                 PayloadLocation::Frame => self.input.payload_mut(),
                 PayloadLocation::Assembled => &mut self.assembled,
             },
@@ -201,7 +202,7 @@ impl Decoder {
         self.role
     }
 
-    /// What the message under way may still add.
+    /// The bytes that may be added to the current message.
     fn budget(&self) -> usize {
         match self.open {
             Some(_) => self.limit.saturating_sub(self.assembled.len()),
@@ -209,7 +210,7 @@ impl Decoder {
         }
     }
 
-    /// The first frame of a message, or all of it.
+    /// Processes the first or only frame of a message.
     fn accept(&mut self, kind: Kind, fin: bool) -> Result<Step, Error> {
         if fin {
             check_text(kind, self.input.payload())?;
@@ -221,16 +222,16 @@ impl Decoder {
         Ok(Step::Fragment)
     }
 
-    /// A continuation of the message that is open.
+    /// Processes a continuation frame.
     fn continue_message(&mut self, fin: bool) -> Result<Step, Error> {
         self.assembled.extend_from_slice(self.input.payload());
         if !fin {
             return Ok(Step::Fragment);
         }
         let Some(kind) = self.open.take() else {
-            return Err(Error::protocol("a continuation of no message"));
+            return Err(Error::protocol("a continuation frame without a message"));
         };
-        // On the whole: a code point may be cut by a fragment's end, but not by the message's.
+        // On the complete message, because a fragment may end within a code point.
         check_text(kind, &self.assembled)?;
         Ok(Step::Event(Event::Message(
             kind,

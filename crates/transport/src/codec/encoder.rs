@@ -1,4 +1,4 @@
-//! Messages in, frames out.
+//! Encodes messages into frames.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use super::close_frame::{self, MAX_CONTROL};
 use crate::Error;
 use crate::message::Role;
 
-/// Encodes the frames of one direction of a connection, into a buffer from which they are written.
+/// Encodes the frames of one direction of a connection into a buffer of bytes to write.
 ///
-/// No allocation once the buffer has grown to the longest message.
+/// Does not allocate once the buffer has grown to the longest message.
 pub(crate) struct Encoder {
     role: Role,
-    /// Encoded frames; `out[sent..]` is still to be written.
+    /// Encoded frames. `out[sent..]` must still be written.
     out: Vec<u8>,
     sent: usize,
     state: State,
@@ -22,9 +22,9 @@ pub(crate) struct Encoder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    /// The close frame is on its way or sent: nothing may follow.
+    /// The close frame was queued or sent. Nothing may follow.
     Closing,
-    /// A write failed, or took too long.
+    /// A write failed or timed out.
     Broken,
 }
 
@@ -38,12 +38,12 @@ impl Encoder {
         }
     }
 
-    /// The bytes that are still to be written.
+    /// The bytes to write.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.out[self.sent..]
     }
 
-    /// Removes bytes that were written.
+    /// Removes written bytes.
     pub(crate) fn written(&mut self, bytes: usize) {
         self.sent = self.out.len().min(self.sent + bytes);
         if self.sent == self.out.len() {
@@ -52,7 +52,7 @@ impl Encoder {
         }
     }
 
-    /// Refuses everything from now on: a write failed.
+    /// Call when a write failed: refuses all further frames.
     pub(crate) fn abort(&mut self) {
         self.state = State::Broken;
     }
@@ -61,7 +61,7 @@ impl Encoder {
         self.state == State::Broken
     }
 
-    /// Encodes the close frame unless one was before.
+    /// Encodes a close frame, unless there was one before.
     pub(crate) fn queue_close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
         if self.state == State::Closing {
             return Ok(());
@@ -77,8 +77,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] after a failure and after the close, [`Error::Argument`] for a control frame of more than 125
-    /// bytes.
+    /// [`Error::Closed`] after a failure or a close frame, and [`Error::Argument`] for a control frame of more than 125 bytes.
     pub(crate) fn queue(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), Error> {
         if self.state != State::Open {
             return Err(Error::Closed);
@@ -92,7 +91,7 @@ impl Encoder {
     }
 }
 
-/// Without the bytes, which may hold credentials.
+/// Omits the bytes, which may contain credentials.
 impl fmt::Debug for Encoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoder")
@@ -110,7 +109,7 @@ pub(crate) fn check_text(payload: &[u8]) -> Result<(), Error> {
     }
 }
 
-const fn head_len(role: Role, payload: usize) -> usize {
+const fn header_len(role: Role, payload: usize) -> usize {
     let mask = match role {
         Role::Client => 4,
         Role::Server => 0,
@@ -122,20 +121,20 @@ const fn head_len(role: Role, payload: usize) -> usize {
     }
 }
 
-/// Appends a frame: the payload is copied once, and masked where it then lies.
+/// Appends a frame. The payload is copied once and masked in place.
 fn encode(role: Role, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    let body = start + head_len(role, payload.len());
+    let body = start + header_len(role, payload.len());
     out.resize(body, 0);
     out.extend_from_slice(payload);
     let mut frame = Frame::new(true, opcode, None, Payload::BorrowedMut(&mut out[body..]));
     if role == Role::Client {
         frame.mask();
     }
-    let mut head = [0; 16];
-    let n = frame.fmt_head(&mut head);
+    let mut header = [0; 16];
+    let n = frame.fmt_head(&mut header);
     drop(frame);
-    out[start..body].copy_from_slice(&head[..n]);
+    out[start..body].copy_from_slice(&header[..n]);
 }
 
 #[cfg(test)]
@@ -148,7 +147,7 @@ mod tests {
             for len in [0, 1, 125, 126, 65535, 65536] {
                 let mut out = vec![7];
                 encode(role, OpCode::Binary, &vec![1; len], &mut out);
-                assert_eq!(out.len(), 1 + head_len(role, len) + len);
+                assert_eq!(out.len(), 1 + header_len(role, len) + len);
                 assert_eq!(out[2] & 0x80 != 0, role == Role::Client);
             }
         }

@@ -1,8 +1,8 @@
-//! The bytes that were read and not yet decoded: frames, one behind the other, in one buffer.
+//! The input buffer of a connection.
 //!
-//! A buffer is large, so that one read takes all that the socket has, and belongs to a connection only until the socket
-//! has nothing more. Then the connections of a thread pass it on: its memory stays in the cache, and a thousand quiet
-//! connections need one buffer.
+//! A buffer is large, so that one read returns all that the socket has. A connection has a buffer only until its socket is
+//! empty. The connections of a thread share buffers: the memory stays in the cache, and a thousand quiet connections need
+//! one buffer.
 
 use std::cell::RefCell;
 use std::mem;
@@ -13,13 +13,13 @@ use fastwebsockets::unmask;
 use super::header::Header;
 use crate::Error;
 
-/// The most that one read takes from the socket, and how large a buffer is while no frame takes more.
-const READ_AT_MOST: usize = 64 << 10;
+/// The most bytes of one read, and the initial size of a buffer.
+const MAX_READ: usize = 64 << 10;
 
-/// The most of an unfinished frame that is copied out of a buffer, so that others can have it.
+/// The most bytes of a partial frame that are copied out of a buffer to release it.
 const MAX_REST: usize = 16 << 10;
 
-/// How many buffers a thread keeps that no connection needs.
+/// The most unused buffers that a thread keeps.
 const MAX_SPARE: usize = 4;
 
 thread_local! {
@@ -28,36 +28,36 @@ thread_local! {
 
 /// The input of a connection.
 ///
-/// Its buffer is as large as [`READ_AT_MOST`], or up to twice the longest frame that has come, and never
-/// larger for what a head only claims.
+/// Its buffer has [`MAX_READ`] bytes, or up to twice the longest received frame. The length in a header alone does not grow
+/// it.
 #[derive(Default)]
 pub(super) struct FrameReader {
-    /// Empty while the socket has nothing to read.
+    /// Empty while the socket is empty.
     bytes: Vec<u8>,
-    /// What has been read and not been taken.
-    held: Range<usize>,
+    /// The bytes that were read and not taken.
+    unread: Range<usize>,
     /// The payload of the frame that was taken last.
     payload: Range<usize>,
-    /// What was held when the buffer was given away.
+    /// The unread bytes at the time when the buffer was released.
     rest: Vec<u8>,
 }
 
 impl FrameReader {
-    /// The head of the next frame, if it is there.
-    pub(super) fn head(&self) -> Result<Option<Header>, Error> {
-        Header::parse(&self.bytes[self.held.clone()])
+    /// The header of the next frame, if it is complete.
+    pub(super) fn header(&self) -> Result<Option<Header>, Error> {
+        Header::parse(&self.bytes[self.unread.clone()])
     }
 
-    /// Takes the frame of this head, which [`FrameReader::head`] has given, if all of it is there. The payload
-    /// is unmasked, and stays until the next read.
-    pub(super) fn take(&mut self, head: &Header) -> bool {
-        if self.held.len() < head.whole() {
+    /// Takes the frame of this header, which [`FrameReader::header`] has returned, if it is complete. The payload is unmasked
+    /// and stays until the next read.
+    pub(super) fn take(&mut self, header: &Header) -> bool {
+        if self.unread.len() < header.frame_len() {
             return false;
         }
-        let start = self.held.start + head.size;
-        self.payload = start..start + head.len;
-        self.held.start = self.payload.end;
-        if let Some(mask) = head.mask {
+        let start = self.unread.start + header.size;
+        self.payload = start..start + header.len;
+        self.unread.start = self.payload.end;
+        if let Some(mask) = header.mask {
             unmask(self.payload_mut(), mask);
         }
         true
@@ -76,28 +76,27 @@ impl FrameReader {
     /// The free part of the buffer, never empty, for the next read. [`FrameReader::filled`] accepts the bytes.
     pub(super) fn spare_capacity(&mut self) -> &mut [u8] {
         self.make_room();
-        let end = self.bytes.len().min(self.held.end + READ_AT_MOST);
-        &mut self.bytes[self.held.end..end]
+        let end = self.bytes.len().min(self.unread.end + MAX_READ);
+        &mut self.bytes[self.unread.end..end]
     }
 
     /// Accepts bytes that were written to the front of [`FrameReader::spare_capacity`].
     pub(super) fn filled(&mut self, bytes: usize) {
-        self.held.end = self.bytes.len().min(self.held.end + bytes);
+        self.unread.end = self.bytes.len().min(self.unread.end + bytes);
     }
 
-    /// Moves what is held to the front, so that it is in one piece however much follows; and makes the
-    /// buffer larger when it is full with one frame.
+    /// Moves the unread bytes to the front, so that a frame stays contiguous. Grows a buffer that is full.
     fn make_room(&mut self) {
         self.payload = 0..0;
         if self.bytes.is_empty() {
             self.take_spare();
         }
-        if self.held.start > 0 {
-            self.bytes.copy_within(self.held.clone(), 0);
-            self.held = 0..self.held.len();
+        if self.unread.start > 0 {
+            self.bytes.copy_within(self.unread.clone(), 0);
+            self.unread = 0..self.unread.len();
         }
-        if self.held.end == self.bytes.len() {
-            let larger = self.bytes.len().saturating_mul(2).max(READ_AT_MOST);
+        if self.unread.end == self.bytes.len() {
+            let larger = self.bytes.len().saturating_mul(2).max(MAX_READ);
             self.bytes.resize(larger, 0);
         }
     }
@@ -105,21 +104,22 @@ impl FrameReader {
     fn take_spare(&mut self) {
         self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         if !self.rest.is_empty() {
-            let len = self.rest.len().max(READ_AT_MOST);
+            let len = self.rest.len().max(MAX_READ);
             self.bytes.resize(self.bytes.len().max(len), 0);
             self.bytes[..self.rest.len()].copy_from_slice(&self.rest);
-            self.held = 0..self.rest.len();
+            self.unread = 0..self.rest.len();
             self.rest.clear();
         }
     }
 
-    /// Leaves the buffer to the thread's other connections, unless most of a long frame is in it.
+    /// Releases the buffer for other connections of the thread, unless it contains much of a long frame.
     pub(super) fn release_buffer(&mut self) {
-        if self.held.len() > MAX_REST {
+        if self.unread.len() > MAX_REST {
             return;
         }
-        self.rest.extend_from_slice(&self.bytes[self.held.clone()]);
-        self.held = 0..0;
+        self.rest
+            .extend_from_slice(&self.bytes[self.unread.clone()]);
+        self.unread = 0..0;
         let bytes = mem::take(&mut self.bytes);
         SPARE.with_borrow_mut(|spare| {
             if spare.len() < MAX_SPARE {
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads as much of `bytes` as there is room for.
+    /// Reads as many bytes as there is room for.
     fn read(input: &mut FrameReader, bytes: &mut &[u8]) -> usize {
         let room = input.spare_capacity();
         let n = room.len().min(bytes.len());
@@ -145,17 +145,17 @@ mod tests {
         n
     }
 
-    /// Feeds `bytes` in pieces of `step`, and takes all frames there are.
+    /// Passes `bytes` in pieces of `step`, and returns all frames.
     fn frames(bytes: &[u8], step: usize) -> Vec<(OpCode, Vec<u8>)> {
         let mut input = FrameReader::default();
         let mut frames = Vec::new();
         for mut piece in bytes.chunks(step) {
             while !piece.is_empty() {
                 assert!(read(&mut input, &mut piece) > 0);
-                while let Some(head) = input.head().unwrap()
-                    && input.take(&head)
+                while let Some(header) = input.header().unwrap()
+                    && input.take(&header)
                 {
-                    frames.push((head.opcode, input.payload().to_vec()));
+                    frames.push((header.opcode, input.payload().to_vec()));
                 }
             }
         }
@@ -185,7 +185,7 @@ mod tests {
             bytes.extend(&payload);
             expected.push((OpCode::Binary, payload));
         }
-        for step in [1, 2, 3, 1_000, READ_AT_MOST, bytes.len()] {
+        for step in [1, 2, 3, 1_000, MAX_READ, bytes.len()] {
             assert!(frames(&bytes, step) == expected, "pieces of {step}");
         }
     }
@@ -219,12 +219,12 @@ mod tests {
         let mut input = FrameReader::default();
         let mut bytes = &[0x82, 127, 0x40, 0, 0, 0, 0, 0, 0, 0][..];
         assert_eq!(read(&mut input, &mut bytes), 10);
-        let head = input.head().unwrap().unwrap();
-        assert_eq!(head.len, 1 << 62);
-        assert!(!input.take(&head));
+        let header = input.header().unwrap().unwrap();
+        assert_eq!(header.len, 1 << 62);
+        assert!(!input.take(&header));
         let mut bytes = &[0; 100][..];
         assert_eq!(read(&mut input, &mut bytes), 100);
-        assert_eq!(input.bytes.len(), READ_AT_MOST);
+        assert_eq!(input.bytes.len(), MAX_READ);
     }
 
     #[test]
@@ -236,12 +236,12 @@ mod tests {
         let mut input = FrameReader::default();
         let (mut rest, mut count) = (&bytes[..], 0);
         while read(&mut input, &mut rest) > 0 {
-            while let Some(head) = input.head().unwrap()
-                && input.take(&head)
+            while let Some(header) = input.header().unwrap()
+                && input.take(&header)
             {
                 count += 1;
             }
         }
-        assert_eq!((count, input.bytes.len()), (10_000, READ_AT_MOST));
+        assert_eq!((count, input.bytes.len()), (10_000, MAX_READ));
     }
 }

@@ -1,24 +1,24 @@
-//! The head of a frame: RFC 6455, section 5.2.
+//! The header of a frame (RFC 6455, section 5.2).
 
 use fastwebsockets::OpCode;
 
 use super::close_frame::MAX_CONTROL;
 use crate::Error;
 
-/// The head of a frame.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: OpCode,
     pub(super) mask: Option<[u8; 4]>,
-    /// The bytes of the head itself.
+    /// The length of the header itself in bytes.
     pub(super) size: usize,
-    /// The bytes of the payload; the most there are, when it claims more than memory could hold.
+    /// The length of the payload in bytes, saturated at `usize::MAX`.
     pub(crate) len: usize,
 }
 
 impl Header {
-    /// Reads a head, if all of it is there.
+    /// Parses a header; none if it is incomplete.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, Error> {
         let [first, second, rest @ ..] = bytes else {
             return Ok(None);
@@ -52,8 +52,8 @@ impl Header {
         self.mask.is_some()
     }
 
-    /// Header and payload.
-    pub(super) fn whole(&self) -> usize {
+    /// The length of header and payload in bytes.
+    pub(super) fn frame_len(&self) -> usize {
         self.size.saturating_add(self.len)
     }
 }
@@ -71,7 +71,7 @@ fn is_control(opcode: OpCode) -> bool {
     matches!(opcode, OpCode::Close | OpCode::Ping | OpCode::Pong)
 }
 
-/// The length of the payload, and what stands behind it.
+/// The length of the payload, and the bytes after it.
 fn length(short: usize, rest: &[u8]) -> Option<(usize, &[u8])> {
     match short {
         126 => {

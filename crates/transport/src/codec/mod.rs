@@ -1,7 +1,6 @@
-//! WebSocket frames (RFC 6455, section 5) without I/O: what both kinds of connection share.
+//! WebSocket frames (RFC 6455, section 5) without I/O, for both types of connection.
 //!
-//! A [`Decoder`] is given bytes and returns whole messages and control frames. An [`Encoder`] is given messages and
-//! returns bytes. Neither knows where bytes come from or go to.
+//! A [`Decoder`] converts bytes to complete messages and control frames. An [`Encoder`] converts messages to bytes.
 
 mod close_frame;
 mod decoder;

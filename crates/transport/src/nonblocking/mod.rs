@@ -1,4 +1,4 @@
-//! A WebSocket that never waits: for a thread that reads in a loop, without a runtime.
+//! A non-blocking WebSocket, for a thread that reads in a loop without a runtime.
 
 mod poller;
 mod socket;
@@ -22,14 +22,14 @@ use crate::message::{Arrivals, Incoming, Role};
 use crate::stream::Stream;
 use crate::{Config, Error, Instant};
 
-/// How often one call of [`NonblockingConnection::try_read`] reads the socket for a message that is not complete.
+/// The most socket reads of one call of [`NonblockingConnection::try_read`] for one message.
 const READS_PER_CALL: u32 = 16;
 
-/// A client's open WebSocket whose calls return at once.
+/// An open client WebSocket whose calls never block.
 ///
-/// It reads and writes the socket of its connection without a runtime, and with TLS drives rustls itself. It is made
-/// by [`connect_nonblocking`], on a runtime, and then used from any thread. Like a [`Reader`](crate::Reader) it
-/// hands out pings and closes, and leaves it to its owner to answer them.
+/// It reads and writes its socket without a runtime, and drives rustls itself. Open it with [`connect_nonblocking`] on a
+/// runtime, and then use it from any thread. Like a [`Reader`](crate::Reader), it returns pings and closes, and the owner
+/// must reply to them.
 ///
 /// ```no_run
 /// use ticklot_transport::{Config, Error, Incoming, connect_nonblocking};
@@ -59,47 +59,50 @@ const READS_PER_CALL: u32 = 16;
 ///
 /// # Memory
 ///
-/// No call allocates once the buffers have grown to the longest message. With TLS, rustls allocates once for each record.
+/// Calls do not allocate once the buffers have grown to the longest message. With TLS, rustls allocates once for each record.
 pub struct NonblockingConnection {
     socket: Socket,
     decoder: Decoder,
     encoder: Encoder,
     arrivals: Arrivals,
-    /// When a write could not be completed, unless it was since.
+    /// Since when a write is incomplete.
     blocked_since: Option<Instant>,
     write_timeout: Duration,
     close_timeout: Duration,
     closing: Option<Closing>,
-    /// Why the close handshake was not completed.
+    /// The reason why the close handshake failed.
     failure: Option<Error>,
 }
 
-/// A connection that is being closed.
+/// The progress of closing.
 #[derive(Clone, Copy, Debug)]
 struct Closing {
     state: CloseState,
     since: Instant,
 }
 
+/// The state of the close handshake and of the end of the TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CloseState {
-    /// Sends the close frame, and waits for the peer's.
+    /// Sends the close frame and waits for the peer's.
     Exchange,
-    /// The handshake is done: waits for the server to hang up. The side that does so first keeps the port busy.
+    /// After the handshake: waits for the server to end the TCP connection. The side that does so first keeps the port in
+    /// TIME_WAIT.
     Drain,
-    /// Without a handshake: sends what is left.
+    /// After a failed handshake: flushes the writer.
     Flush,
-    /// Waits for the peer's end. A socket that is closed over unread data resets the connection, and the peer would not
-    /// learn why.
+    /// Drains the socket until the peer ends the connection: closing a socket with unread data resets the connection, and the
+    /// peer might not receive the close frame.
     HangUp,
+    /// The connection has ended.
     Over,
 }
 
 /// Opens a WebSocket as [`connect`](crate::connect) does, for use without a runtime.
 ///
-/// The runtime is needed only for this call, unless the stream is neither TCP nor TLS over TCP. Such a stream (TLS through
-/// a proxy with TLS, or a function's stream) stays with the runtime that opened it, which must keep running in another
-/// thread. Such a connection is slower, and after a pause of the whole process it may seem idle although bytes wait.
+/// The runtime is needed only for this call, unless the stream is neither TCP nor TLS over TCP. Such a stream (TLS within a
+/// proxy's TLS, or another stream of a dial function) needs the runtime that opened it, running on another thread. Such a
+/// connection is slower. After a pause of the whole process, it may seem idle although bytes are available.
 ///
 /// # Cancel safety
 ///
@@ -140,13 +143,13 @@ impl NonblockingConnection {
         })
     }
 
-    /// What a [`Poller`] watches.
+    /// The socket for a [`Poller`].
     fn tcp(&mut self) -> Option<&mut TcpStream> {
         self.socket.tcp()
     }
 
-    /// The next message or control frame; none when no complete one is there. Then [`NonblockingConnection::is_idle`]
-    /// says whether the socket had nothing to read, or whether others should have their turn first.
+    /// The next message or control frame; none if there is no complete one. [`NonblockingConnection::is_idle`] is then true
+    /// if the socket is empty, and false if the call has reached its limit of reads.
     ///
     /// # Errors
     ///
@@ -170,10 +173,10 @@ impl NonblockingConnection {
         self.decoder.advance()
     }
 
-    /// Reads once; false when the socket has nothing to read.
+    /// Reads the socket once. Returns false if it is empty.
     fn read_more(&mut self) -> Result<bool, Error> {
         match self.socket.read(self.decoder.spare_capacity()) {
-            // Not idle: no poller would report it again.
+            // Not idle: a poller would not report it again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) if would_block(&error) => {
                 self.decoder.idle();
@@ -190,21 +193,21 @@ impl NonblockingConnection {
         }
     }
 
-    /// Whether the socket had nothing to read when it was last tried.
+    /// Whether the socket was empty at the last read.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.arrivals.is_idle()
     }
 
-    /// Notes that an idle socket had nothing to read at `time`: [`Message::idle_at`](crate::Message::idle_at) of the next
-    /// message is not earlier. `time` is a moment before the last [`NonblockingConnection::try_read`], or before the last
+    /// Records that an idle socket was still empty at `time`: [`Message::idle_at`](crate::Message::idle_at) of the next
+    /// message is then not earlier. `time` must be before the last [`NonblockingConnection::try_read`], or before the last
     /// [`Poller::poll`] that did not report the connection.
     pub fn mark_idle(&mut self, time: Instant) {
         self.arrivals.mark_idle(time);
     }
 
-    /// Sends a text message, as far as the socket takes it; [`NonblockingConnection::flush`] sends the rest. A caller
-    /// that sends more before the rest is sent makes the buffer grow.
+    /// Sends a text message, as far as the socket accepts it. [`NonblockingConnection::flush`] sends the rest. Sending more
+    /// messages before that grows the buffer.
     ///
     /// # Errors
     ///
@@ -214,7 +217,7 @@ impl NonblockingConnection {
         self.send(OpCode::Text, payload)
     }
 
-    /// Sends a binary message, as [`NonblockingConnection::text`].
+    /// Sends a binary message. Otherwise as [`NonblockingConnection::text`].
     ///
     /// # Errors
     ///
@@ -223,7 +226,7 @@ impl NonblockingConnection {
         self.send(OpCode::Binary, payload)
     }
 
-    /// Sends a ping, as [`NonblockingConnection::text`].
+    /// Sends a ping. Otherwise as [`NonblockingConnection::text`].
     ///
     /// # Errors
     ///
@@ -232,7 +235,8 @@ impl NonblockingConnection {
         self.send(OpCode::Ping, payload)
     }
 
-    /// Answers the ping that the last [`NonblockingConnection::try_read`] returned, as [`NonblockingConnection::text`] sends a message.
+    /// Sends a pong for the ping that the last [`NonblockingConnection::try_read`] returned. Otherwise as
+    /// [`NonblockingConnection::text`].
     ///
     /// # Errors
     ///
@@ -247,11 +251,11 @@ impl NonblockingConnection {
         self.flush().map(drop)
     }
 
-    /// Sends what the socket did not take so far. True when nothing is left.
+    /// Sends pending bytes. Returns true if none are left.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], [`Error::Timeout`] when something is left for longer than
+    /// [`Error::Io`], [`Error::Timeout`] if bytes are pending for longer than
     /// [`Config::write_timeout`](crate::Config::write_timeout), and [`Error::Closed`] after either.
     pub fn flush(&mut self) -> Result<bool, Error> {
         if self.encoder.is_broken() {
@@ -287,14 +291,14 @@ impl NonblockingConnection {
         self.socket.flush()
     }
 
-    /// Whether [`NonblockingConnection::flush`] has something to send.
+    /// Whether there are bytes for [`NonblockingConnection::flush`].
     #[must_use]
     pub fn has_pending(&self) -> bool {
         self.blocked_since.is_some()
     }
 
-    /// Begins to end the connection, with a close frame where none was sent. [`NonblockingConnection::try_close`] goes
-    /// on with it.
+    /// Starts to close the connection: queues a close frame, unless one was sent. [`NonblockingConnection::try_close`]
+    /// continues.
     ///
     /// # Errors
     ///
@@ -314,13 +318,13 @@ impl NonblockingConnection {
         Ok(())
     }
 
-    /// Goes on with [`NonblockingConnection::close`], as far as it can without waiting. True when the connection has
-    /// ended: when the server has hung up, or after [`Config::close_timeout`](crate::Config::close_timeout) and 500 ms
-    /// at most. It discards what is still received. False for a connection that nobody closes.
+    /// Continues [`NonblockingConnection::close`] without blocking, and discards incoming messages. Returns true when the
+    /// connection has ended: when the server has ended the TCP connection, or at most 500 ms after
+    /// [`Config::close_timeout`](crate::Config::close_timeout). Returns false before a call of `close`.
     ///
     /// # Errors
     ///
-    /// As [`Connection::close`](crate::Connection::close), once, when the connection has ended.
+    /// As [`Connection::close`](crate::Connection::close). An error is returned once, when the connection has ended.
     pub fn try_close(&mut self) -> Result<bool, Error> {
         loop {
             let Some(Closing { state, since }) = self.closing else {
@@ -351,7 +355,7 @@ impl NonblockingConnection {
             }
             self.enter(next);
             if next == CloseState::Drain {
-                // Both have one time limit.
+                // Both states share a time limit.
                 self.closing = Some(Closing { state: next, since });
             }
         }
@@ -363,7 +367,7 @@ impl NonblockingConnection {
         self.closing = Some(Closing { state, since });
     }
 
-    /// Waits for the peer's close frame. The state that follows, when it is known.
+    /// Continues [`CloseState::Exchange`]. Returns the next state, if it has ended.
     fn exchange(&mut self, passed: Duration) -> Option<CloseState> {
         match self.await_close() {
             Ok(true) => return Some(CloseState::Drain),
@@ -387,7 +391,7 @@ impl NonblockingConnection {
         Ok(self.decoder.end() == Some(End::Closed))
     }
 
-    /// Discards what is there. True at the end of the stream.
+    /// Discards available bytes. Returns true at the end of the stream.
     fn drain(&mut self) -> bool {
         let mut waste = [0; 1024];
         for _ in 0..READS_PER_CALL {

@@ -1,4 +1,4 @@
-//! Which of many connections have something to read.
+//! [`Poller`]: finds the readable ones among many connections.
 
 use std::fmt;
 use std::io;
@@ -8,23 +8,23 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::NonblockingConnection;
 
-/// Finds the connections of a thread that have something to read, in one system call without waiting: `epoll` on
-/// Linux, `kqueue` on Apple's systems.
+/// Finds the readable connections of a thread in one non-blocking system call: `epoll` on Linux, `kqueue` on Apple's
+/// systems.
 ///
-/// It reports a connection once, when bytes arrive. The owner then reads until
-/// [`NonblockingConnection::is_idle`], since no other report follows for bytes that are left.
+/// It is edge-triggered: it reports a connection once when bytes arrive. The owner must then read until
+/// [`NonblockingConnection::is_idle`], because the remaining bytes are not reported again.
 pub struct Poller {
     poll: Poll,
     events: Events,
 }
 
 impl Poller {
-    /// A poller without connections. One call of [`Poller::poll`] returns at most `capacity` connections, at least one: a
-    /// poller of more reports the others later, so that [`NonblockingConnection::mark_idle`] is wrong for them.
+    /// A poller without connections. One call of [`Poller::poll`] returns at most `capacity` connections (at least one). With
+    /// more connections, some are reported later, and [`NonblockingConnection::mark_idle`] would be wrong for them.
     ///
     /// # Errors
     ///
-    /// The operating system's, such as too many open files.
+    /// Errors of the operating system, such as too many open files.
     pub fn with_capacity(capacity: usize) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
@@ -32,12 +32,12 @@ impl Poller {
         })
     }
 
-    /// Adds a connection, which is reported by this key until it is dropped. False for a connection that cannot be
-    /// watched, because its stream is neither TCP nor TLS over TCP: its owner tries to read it each time.
+    /// Adds a connection, which is reported by `key` until it is dropped. Returns false if the connection cannot be watched,
+    /// because its stream is neither TCP nor TLS over TCP: its owner must try to read it each time.
     ///
     /// # Errors
     ///
-    /// The operating system's.
+    /// Errors of the operating system.
     pub fn add(&self, connection: &mut NonblockingConnection, key: usize) -> io::Result<bool> {
         let Some(tcp) = connection.tcp() else {
             return Ok(false);
@@ -47,12 +47,12 @@ impl Poller {
         Ok(true)
     }
 
-    /// The keys of the connections to which bytes, an end or an error came since the last call. Does not wait, and
-    /// allocates nothing.
+    /// The keys of the connections that have received bytes, the end of the stream or an error since the last call. Neither
+    /// blocks nor allocates.
     ///
     /// # Errors
     ///
-    /// The operating system's. A signal is none.
+    /// Errors of the operating system, except an interruption by a signal.
     pub fn poll(&mut self) -> io::Result<impl Iterator<Item = usize>> {
         match self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),

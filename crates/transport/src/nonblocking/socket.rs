@@ -1,4 +1,4 @@
-//! The byte stream under a non-blocking connection.
+//! The byte stream of a non-blocking connection.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -18,12 +18,12 @@ pub(super) enum Socket {
     Plain(TcpStream),
     #[cfg(feature = "tls-no-provider")]
     Tls(Box<Tls>),
-    /// What only tokio can read, such as TLS in a proxy's TLS. It is polled without a waker: the runtime that made it
-    /// updates its readiness.
+    /// A stream that only tokio can read, such as TLS within a proxy's TLS. It is polled without a waker; the runtime that
+    /// created it updates its readiness.
     Other(Stream),
 }
 
-/// A TLS session over a socket, without the runtime that opened it.
+/// A TLS session over a socket, detached from its runtime.
 #[cfg(feature = "tls-no-provider")]
 pub(super) struct Tls {
     tcp: TcpStream,
@@ -31,7 +31,7 @@ pub(super) struct Tls {
 }
 
 impl Socket {
-    /// Takes a stream out of its runtime. The bytes belong in front of what it reads.
+    /// Detaches a stream from its runtime. Also returns the bytes that precede those of the socket.
     pub(super) fn of(stream: Stream) -> io::Result<(Self, Bytes)> {
         let (parts, leftover) = stream.into_parts();
         let socket = match parts {
@@ -46,7 +46,7 @@ impl Socket {
         Ok((socket, leftover))
     }
 
-    /// What a [`Poller`](super::Poller) watches; none for [`Socket::Other`].
+    /// The TCP socket for a [`Poller`](super::Poller); none for [`Socket::Other`].
     pub(super) fn tcp(&mut self) -> Option<&mut TcpStream> {
         match self {
             Self::Plain(tcp) => Some(tcp),
@@ -56,7 +56,7 @@ impl Socket {
         }
     }
 
-    /// Reads what is there: nothing at the end of the stream.
+    /// Reads available bytes; returns 0 at the end of the stream.
     pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.read(room),
@@ -70,7 +70,7 @@ impl Socket {
         }
     }
 
-    /// Takes bytes to write. [`Socket::flush`] writes those that TLS has kept.
+    /// Writes bytes. TLS may buffer them until [`Socket::flush`].
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.write(bytes),
@@ -80,7 +80,7 @@ impl Socket {
         }
     }
 
-    /// Writes what is left in between.
+    /// Writes buffered bytes.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(_) => Ok(()),
@@ -90,7 +90,7 @@ impl Socket {
         }
     }
 
-    /// Ends the writing, in TLS and in TCP.
+    /// Ends TLS and TCP for writing.
     pub(super) fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(tcp) => tcp.shutdown(Shutdown::Write),
@@ -105,12 +105,12 @@ impl Socket {
     }
 }
 
-/// Removes a socket from its runtime. It stays non-blocking.
+/// Detaches a socket from its runtime. It stays non-blocking.
 fn detach(tcp: tokio::net::TcpStream) -> io::Result<TcpStream> {
     tcp.into_std().map(TcpStream::from_std)
 }
 
-/// What a poll comes to without waiting.
+/// Polls once; pending becomes [`io::ErrorKind::WouldBlock`].
 fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
     match poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
@@ -126,11 +126,11 @@ impl Tls {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            // An end is known to the reader once it is processed.
+            // The session must process the end of the stream before its reader returns it.
             self.session.read_tls(&mut self.tcp)?;
             let processed = self.session.process_new_packets();
             if self.session.wants_write() {
-                // An alert, or the answer to a new key. What cannot be written now is written by the next flush.
+                // An alert, or the reply to a key update. The next flush writes the rest.
                 let _ = self.flush();
             }
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;

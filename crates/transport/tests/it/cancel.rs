@@ -1,4 +1,4 @@
-//! What happens to a frame when the call that handles it is dropped.
+//! Cancel safety: dropped calls lose and truncate no frame.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use crate::support::*;
 
-/// Fragments, a ping between them, a long text: every place to be cut in.
+/// Fragments with a ping between them, and a long text, to be interrupted at each byte.
 fn traffic() -> Vec<u8> {
     let long = "x".repeat(130);
     [
@@ -27,7 +27,7 @@ fn expected() -> Vec<Vec<u8>> {
     vec![b"one".to_vec(), b"two".to_vec(), long, b"end".to_vec()]
 }
 
-/// Sends one byte at a time, each in a packet and a turn of its own.
+/// Sends single bytes, each in its own packet.
 async fn trickle(mut peer: Peer) -> Peer {
     for byte in traffic() {
         peer.send(&[byte]).await;
@@ -129,7 +129,7 @@ async fn dropped_close_can_be_repeated() {
     let serve = async {
         assert_eq!(peer.receive_close().await, Some(1000));
         peer.send(&close_frame(1000, "")).await;
-        // Once only: what follows is the end.
+        // The close frame is sent once; then the stream ends.
         tokio::io::AsyncWriteExt::shutdown(&mut peer.tcp)
             .await
             .unwrap();

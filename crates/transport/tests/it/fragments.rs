@@ -1,3 +1,5 @@
+//! Fragmented messages.
+
 use ticklot_transport::Kind;
 
 use super::support::*;

@@ -59,7 +59,7 @@ async fn nothing_is_sent_after_close() {
     assert!(matches!(writer.text(b"x").await, Err(Error::Closed)));
     assert!(matches!(writer.ping(b"x").await, Err(Error::Closed)));
     assert_eq!(peer.receive_close().await, Some(1001));
-    // Joined again, the halves end it as one: the second close is not sent.
+    // The joined halves do not send a second close frame.
     let mut connection = Connection::join(reader, writer, &config()).unwrap();
     peer.send(&close_frame(1001, "")).await;
     peer.tcp.shutdown().await.unwrap();

@@ -1,3 +1,5 @@
+//! The HTTP upgrade: requests, and accepted and refused responses.
+
 use std::time::Duration;
 
 use ticklot_transport::{Config, Error, connect};
@@ -76,7 +78,7 @@ async fn keep_alive_upgrade_is_accepted() {
 async fn invalid_upgrade_is_refused() {
     const RIGHT: &str = "Connection: Upgrade\r\n";
     let with = |line: &str| format!("{RIGHT}{line}\r\n");
-    // The header lines, a replacement in the response, and what the error names.
+    // The header lines, a replacement in the response, and a part of the error.
     for (lines, (from, to), named) in [
         (
             "Connection: keep-alive\r\n".to_owned(),
@@ -103,7 +105,9 @@ async fn invalid_upgrade_is_refused() {
             from => switching(head, &lines).replace(from, to),
         };
         match connect_to(&config(), answer).await {
-            Err(Error::Handshake(what)) => assert!(what.contains(named), "{what}: {lines}{to}"),
+            Err(Error::Handshake(reason)) => {
+                assert!(reason.contains(named), "{reason}: {lines}{to}");
+            }
             other => panic!("{other:?}: {lines}{to}"),
         }
     }
@@ -136,8 +140,8 @@ async fn old_http_upgrade_is_refused() {
     );
 }
 
-/// The fuzz target `websocket` found the second length: bytes after the body were an error of HTTP, and the time to wait
-/// was lost.
+/// Regression test for a finding of the fuzz target `websocket`: with the second length, bytes after the body were an HTTP
+/// error, and `Retry-After` was lost.
 #[tokio::test]
 async fn status_429_carries_retry_after() {
     for length in [4, 3] {
@@ -159,7 +163,7 @@ async fn retry_date_counts_from_response() {
     );
 }
 
-/// What the user is shown of a refusal.
+/// The error text of a refusal.
 async fn refusal(answer: &str, path: &str) -> String {
     let (listener, url) = listen().await;
     let serve = async {
@@ -181,7 +185,7 @@ async fn refusal_names_url_and_status() {
         refusal(not_found, "ws/v1?token=hush").await,
         "ws://server/ws/v1?token=... was refused with status 404 Not Found: no market [2Jhere"
     );
-    // What there is of a body that never ends, and no more of a long one than its start.
+    // The available part of an endless body, and the start of a long one.
     let unfinished = "HTTP/1.1 500 Oops\r\nContent-Length: 99\r\n\r\npart";
     let oops = "ws://server/ was refused with status 500 Internal Server Error: part";
     assert_eq!(refusal(unfinished, "").await, oops);

@@ -9,7 +9,7 @@ use tokio::time::{advance, pause, resume, timeout};
 
 use crate::support::*;
 
-/// Long enough for the loopback to deliver a connection or an end that is on its way.
+/// Long enough for the loopback to deliver a connection or the end of one.
 const BRIEF: Duration = Duration::from_millis(30);
 
 /// A client, a server and the URL of the server.
@@ -204,7 +204,7 @@ async fn closed_idle_connection_is_replaced() {
     let (client, listener, url) = setup(config()).await;
     let peer = first_get(&client, &listener, &url).await;
     drop(peer);
-    // The runtime learns of the end before the next request.
+    // The runtime detects the end before the next request.
     tokio::time::sleep(BRIEF).await;
     first_get(&client, &listener, &url).await;
 }
@@ -305,7 +305,7 @@ async fn oversized_body_is_refused() {
         assert_eq!(get_from(limited(3), response).await.unwrap(), b"abc");
     }
     let over = format!("{chunked}1\r\nd\r\n");
-    // The declared length is enough.
+    // The declared length suffices.
     let declared = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
     let endless = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",

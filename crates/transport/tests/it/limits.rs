@@ -1,3 +1,5 @@
+//! The message limit and the write timeout.
+
 use std::time::Duration;
 
 use ticklot_transport::{Config, Error, Phase};
@@ -59,7 +61,7 @@ async fn fragments_count_together() {
 
 #[tokio::test]
 async fn continuation_shares_message_limit() {
-    // No payload follows: the head alone must be enough to refuse it.
+    // Without a payload: the header alone must cause the refusal.
     let bytes = [frame(BINARY, [1; 900]), head(FIN, 200)];
     too_large(1000, bytes.concat()).await;
 }

@@ -1,8 +1,8 @@
-//! Real sockets on the loopback, against servers that say exactly what they are told.
+//! Connections over loopback sockets, to servers that send exact bytes.
 
-// A helper of a test fails like a test: clippy exempts only the test functions themselves.
+// Test helpers panic like tests, but clippy exempts only the test functions.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
-// The tests of an open connection run over both kinds: see `nonblocking`.
+// The tests of open connections run for both types of connection: see `nonblocking`.
 #![allow(clippy::duplicate_mod)]
 
 mod cancel;

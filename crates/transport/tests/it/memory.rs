@@ -1,4 +1,4 @@
-//! Both ends in memory: no socket, no name, no TLS.
+//! Connections over streams in memory: no socket, no DNS, no TLS.
 
 use bytes::Bytes;
 use ticklot_transport::{Config, Connection, Error, Stream, connect_over};
@@ -6,7 +6,7 @@ use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 use crate::support::*;
 
-/// The request's head, and a right answer to it.
+/// Reads the head of the request, and accepts the upgrade.
 async fn answer(mut stream: DuplexStream) -> (String, Connection) {
     let head = read_head(&mut stream).await.unwrap();
     let answer = switching(&head, "Connection: Upgrade\r\n");
@@ -19,7 +19,7 @@ async fn answer(mut stream: DuplexStream) -> (String, Connection) {
 async fn given_stream_requests_url_path() {
     let (ours, theirs) = duplex(64);
     let config = config();
-    // The scheme would have TLS put in between, the name looked up: neither is done here.
+    // There is neither TLS for the scheme nor a DNS lookup for the host.
     let url = "wss://venue.invalid:8443/stream?x=y";
     let client = connect_over(url, Stream::new(ours), &config);
     let (client, (head, mut server)) = tokio::join!(client, answer(theirs));

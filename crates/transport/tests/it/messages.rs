@@ -1,3 +1,5 @@
+//! Single messages, pings and masks.
+
 use ticklot_transport::{Error, Kind};
 
 use super::support::*;

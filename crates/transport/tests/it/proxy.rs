@@ -1,4 +1,4 @@
-//! Tunnels through a proxy that speaks bytes, and connections by a function.
+//! Tunnels through a proxy that sends exact bytes, and dial functions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ async fn websocket_uses_tunnel() {
         peer.upgrade(&ride).await;
         (peer, head)
     };
-    // Only the proxy has to know the name.
+    // Only the proxy resolves the name.
     let url = "ws://venue.invalid/ws";
     let (connection, (_peer, head)) =
         soon(async { tokio::join!(connect(url, &config), serve) }).await;
@@ -48,7 +48,7 @@ async fn websocket_uses_tunnel() {
     let credentials = header(&head, "proxy-authorization");
     assert_eq!(credentials, Some("Basic bWU6aEBzaA=="));
     assert!(header(&head, "user-agent").unwrap().starts_with("ticklot/"));
-    // The venue's key is no business of the proxy's.
+    // The venue's key is not sent to the proxy.
     assert_eq!(header(&head, "x-api-key"), None);
 }
 
@@ -120,7 +120,7 @@ async fn custom_connector_replaces_tcp() {
         counted.fetch_add(1, Ordering::Relaxed);
         async move {
             assert_eq!((host.as_str(), port), ("venue.invalid", 9000));
-            // No TCP stream for the connection above it.
+            // Not converted with `From`, so its type is hidden.
             Ok(Stream::new(TcpStream::connect(address).await?))
         }
     });

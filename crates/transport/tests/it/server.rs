@@ -1,11 +1,11 @@
-//! The server's end of a connection.
+//! The server's side of a connection.
 
 use ticklot_transport::{Connection, Error};
 use tokio::net::TcpStream;
 
 use crate::support::*;
 
-/// A server's connection, and a client that speaks bytes. `early` has been read with the upgrade.
+/// A server's connection, and a client that sends exact bytes. `early` was read with the upgrade.
 async fn served(early: Vec<u8>) -> (Connection, Peer) {
     let (listener, _) = listen().await;
     let address = listener.local_addr().unwrap();

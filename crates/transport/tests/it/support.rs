@@ -1,4 +1,4 @@
-//! A server by hand: it reads and writes exact bytes.
+//! A server that reads and writes exact bytes.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) const CLOSE: u8 = 0x8;
 pub(crate) const PING: u8 = 0x9;
 pub(crate) const PONG: u8 = 0xA;
 
-/// A frame's head without a mask.
+/// A frame header without a mask.
 pub(crate) fn head(first: u8, len: u64) -> Vec<u8> {
     let mut head = vec![first];
     match len {
@@ -66,7 +66,7 @@ pub(crate) struct Received {
     pub(crate) payload: Vec<u8>,
 }
 
-/// The other end: a socket that speaks bytes.
+/// The peer of the tested connection: a plain socket.
 pub(crate) struct Peer {
     pub(crate) tcp: TcpStream,
 }
@@ -78,19 +78,19 @@ impl Peer {
         Self { tcp }
     }
 
-    /// The next peer, its upgrade accepted, with bytes that ride on the same packet.
+    /// Accepts the next peer and its upgrade, and sends `ride` in the same packet.
     pub(crate) async fn upgraded(listener: &TcpListener, ride: &[u8]) -> Self {
         let mut peer = Self::accept(listener).await;
         peer.upgrade(ride).await;
         peer
     }
 
-    /// The request's head.
+    /// Reads the head of the request.
     pub(crate) async fn read_head(&mut self) -> String {
         read_head(&mut self.tcp).await.unwrap()
     }
 
-    /// Accepts the upgrade, with bytes that ride on the same packet.
+    /// Accepts the upgrade, and sends `ride` in the same packet.
     pub(crate) async fn upgrade(&mut self, ride: &[u8]) {
         let head = self.read_head().await;
         let mut answer = switching(&head, "Connection: Upgrade\r\n").into_bytes();
@@ -131,7 +131,7 @@ impl Peer {
         }
     }
 
-    /// The code of the close frame that must come next; `None` for an empty one.
+    /// Receives a close frame and returns its code; `None` for an empty one.
     pub(crate) async fn receive_close(&mut self) -> Option<u16> {
         let received = self.receive().await;
         assert_eq!(received.first, FIN | CLOSE, "{received:?}");
@@ -145,7 +145,7 @@ impl Peer {
     }
 }
 
-/// A request's head; none if the stream ends in it.
+/// Reads the head of a request; none if the stream ends within it.
 pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -154,7 +154,7 @@ pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<S
     Some(String::from_utf8(head).unwrap())
 }
 
-/// A right answer to the request, with these headers besides.
+/// A valid response to the upgrade request, with additional headers.
 pub(crate) fn switching(request: &str, headers: &str) -> String {
     let accept = accept_key(header(request, "sec-websocket-key").unwrap());
     format!(
@@ -170,7 +170,7 @@ pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// What does not happen soon will not happen: the test fails instead of waiting for ever.
+/// Fails the test if the future takes too long.
 pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(5), work).await.unwrap()
 }
@@ -181,14 +181,14 @@ pub(crate) async fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// Limits so short that a test that fails does so at once.
+/// A configuration with a short close timeout, so that a failing test ends soon.
 pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.close_timeout = Duration::from_millis(500);
     config
 }
 
-/// A connection and its peer, the upgrade behind them.
+/// A connection and its peer, after the upgrade.
 pub(crate) async fn pair(config: &Config) -> (Connection, Peer) {
     pair_with(config, b"").await
 }
@@ -200,7 +200,7 @@ pub(crate) async fn pair_with(config: &Config, ride: &[u8]) -> (Connection, Peer
     (connection.unwrap(), peer)
 }
 
-/// The head of the request for a path. The server hangs up then.
+/// The head of the request for a path. The server then closes the connection.
 pub(crate) async fn request_head(config: &Config, path: &str) -> (String, Result<(), Error>) {
     let (listener, url) = listen().await;
     let url = format!("{url}{path}");
@@ -209,7 +209,7 @@ pub(crate) async fn request_head(config: &Config, path: &str) -> (String, Result
     (head, connected.map(drop))
 }
 
-/// Connects to a server that gives this answer to the request.
+/// Connects to a server that sends this response.
 pub(crate) async fn connect_to(
     config: &Config,
     answer: impl FnOnce(&str) -> String,

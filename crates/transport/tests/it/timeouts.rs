@@ -1,4 +1,4 @@
-//! A listener that accepts and stays silent, at every step.
+//! The timeout of each step, with a silent server.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn step_that_timed_out(url: &str, config: &Config) -> Phase {
     }
 }
 
-/// A listener with its queue full: the kernel leaves further connections unanswered.
+/// A listener with a full backlog: the kernel ignores further connections.
 async fn full_listener() -> (TcpListener, String, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();

@@ -39,7 +39,7 @@ fn identity_with(params: &CertificateParams) -> (TlsAcceptor, CertificateDer<'st
     (TlsAcceptor::from(Arc::new(config)), certificate)
 }
 
-/// Answers the upgrade; a first frame rides on it.
+/// Accepts the upgrade, with a first frame in the same packet.
 async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor) -> Option<TlsStream<TcpStream>> {
     let (tcp, _) = listener.accept().await.unwrap();
     let mut tls = acceptor.accept(tcp).await.ok()?;
@@ -66,7 +66,7 @@ async fn meet_as(
     config: impl FnOnce(CertificateDer<'static>) -> Config,
 ) -> (Result<Connection, Error>, Option<TlsStream<TcpStream>>) {
     let (listener, url) = listen().await;
-    // By name: the loopback's other addresses refuse, and the next is tried.
+    // By name, so that other loopback addresses may refuse first.
     let url = url.replace("ws://127.0.0.1", "wss://localhost");
     let config = config(certificate);
     tokio::join!(connect(&url, &config), serve(&listener, &acceptor))
@@ -76,7 +76,7 @@ fn trusting(certificate: CertificateDer<'static>) -> Config {
     config().with_roots(Roots::Certificates(vec![certificate]))
 }
 
-/// A file of this text, until it is dropped.
+/// A file with this text, which is deleted on drop.
 struct TempFile(std::path::PathBuf);
 
 impl TempFile {
@@ -102,7 +102,7 @@ fn pem(der: &[u8]) -> String {
 #[tokio::test]
 async fn file_authorities_are_trusted() {
     let (connection, _) = meet("localhost", |certificate| {
-        // One that is no authority is passed over.
+        // A certificate that is no authority is ignored.
         let text = pem(b"nonsense") + &pem(&certificate);
         let file = TempFile::new("good.pem", &text);
         config().with_roots(Roots::from_pem_file(&file.0).unwrap())
@@ -144,7 +144,7 @@ fn file_without_authorities_is_refused() {
     );
 }
 
-/// TLS with the host inside a tunnel, and a proxy that is reached by TLS itself.
+/// TLS with the host within a tunnel, through a proxy that also uses TLS.
 #[tokio::test]
 async fn tls_goes_through_a_proxy() {
     use ticklot_transport::Proxy;
@@ -217,14 +217,14 @@ async fn own_roots_are_trusted() {
 async fn tls_flushes_every_message() {
     let (connection, server) = meet("localhost", trusting).await;
     let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
-    // Until the kernel takes no more: the TLS session would still take some.
+    // Until the kernel accepts no more; the TLS session would still buffer some.
     let payload = vec![7; 16 << 10];
     let mut sent = 0;
     while let Ok(result) = timeout(Duration::from_millis(20), connection.binary(&payload)).await {
         result.unwrap();
         sent += 1;
     }
-    // Nothing drives the connection now; whatever was sent must arrive all the same.
+    // Nothing polls the connection now, but all sent messages must arrive.
     let mut bytes = vec![0; 8 + payload.len()];
     for _ in 0..sent {
         soon(server.read_exact(&mut bytes)).await.unwrap();
@@ -268,14 +268,14 @@ async fn certificate_validity_is_checked() {
     }
 }
 
-/// What a server answers to a client's first words.
+/// The server's first flight of the TLS handshake.
 async fn first_flight(tcp: &mut TcpStream, acceptor: &TlsAcceptor) -> Vec<u8> {
     let mut tls = ServerConnection::new(Arc::clone(acceptor.config())).unwrap();
     while tls.is_handshaking() && !tls.wants_write() {
-        let mut heard = [0; 4096];
-        let length = tcp.read(&mut heard).await.unwrap();
+        let mut received = [0; 4096];
+        let length = tcp.read(&mut received).await.unwrap();
         assert!(length > 0, "the client is gone");
-        tls.read_tls(&mut &heard[..length]).unwrap();
+        tls.read_tls(&mut &received[..length]).unwrap();
         tls.process_new_packets().unwrap();
     }
     let mut flight = Vec::new();
@@ -285,7 +285,7 @@ async fn first_flight(tcp: &mut TcpStream, acceptor: &TlsAcceptor) -> Vec<u8> {
     flight
 }
 
-/// Connects to a server that makes this of its first flight, and ends.
+/// Connects to a server that modifies its first flight, and then closes the connection.
 async fn meet_cut(cut: impl Fn(&mut Vec<u8>)) -> String {
     let (acceptor, certificate) = identity("localhost");
     let (listener, url) = listen().await;
@@ -297,7 +297,7 @@ async fn meet_cut(cut: impl Fn(&mut Vec<u8>)) -> String {
         cut(&mut flight);
         tcp.write_all(&flight).await.unwrap();
         tcp.shutdown().await.unwrap();
-        // A socket that is closed with unread bytes is reset: the client must see a mere end.
+        // Closing a socket with unread bytes would reset the connection; the client must receive a plain end.
         let _ = tcp.read_to_end(&mut Vec::new()).await;
     };
     tls_error(
@@ -309,7 +309,7 @@ async fn meet_cut(cut: impl Fn(&mut Vec<u8>)) -> String {
 
 #[tokio::test]
 async fn truncated_handshake_is_tls_error() {
-    // Nothing, in the head of the first record, in it, between records, before the last byte.
+    // Cut before, within the header of, and within the first record, between records, and before the last byte.
     for share in [0, 1, 3, 40, 80, 99] {
         let text = meet_cut(|flight| flight.truncate(flight.len() * share / 100)).await;
         assert!(text.starts_with("TLS with localhost:"), "{text}");
@@ -327,8 +327,8 @@ async fn altered_handshake_is_tls_error() {
     assert!(text.contains("decrypt"), "{text}");
 }
 
-/// A connection whose server has sent a message in one TLS record, of which this is made.
-async fn after_a_record(made: impl Fn(&mut Vec<u8>)) -> Error {
+/// The error of a connection whose server sends a message in one TLS record, modified by `change`.
+async fn after_a_record(change: impl Fn(&mut Vec<u8>)) -> Error {
     let (connection, server) = meet("localhost", trusting).await;
     let (mut connection, mut server) = (connection.unwrap(), server.unwrap());
     assert_eq!(next(&mut connection).await, b"rides along");
@@ -338,7 +338,7 @@ async fn after_a_record(made: impl Fn(&mut Vec<u8>)) -> Error {
         .write_all(&frame(FIN | TEXT, [b'x'; 1000]))
         .unwrap();
     tls.write_tls(&mut record).unwrap();
-    made(&mut record);
+    change(&mut record);
     tcp.write_all(&record).await.unwrap();
     tcp.shutdown().await.unwrap();
     soon(connection.read()).await.unwrap_err()
@@ -394,14 +394,14 @@ async fn close_sends_close_notify() {
         server.read_exact(&mut close).await.unwrap();
         server.write_all(&close_frame(1000, "")).await.unwrap();
         server.shutdown().await.unwrap();
-        // A clean end, which rustls gives only after the client's own goodbye.
+        // A clean end: rustls returns it only after the client's `close_notify`.
         assert_eq!(server.read(&mut [0; 16]).await.unwrap(), 0);
     };
     let (closed, ()) = tokio::join!(connection.close(1000, ""), serve);
     closed.unwrap();
 }
 
-/// Receives a request, whose head has no body, and sends `body`.
+/// Receives a request without a body, and sends `body`.
 async fn respond(tls: &mut TlsStream<TcpStream>, body: &str) {
     read_head(tls).await.unwrap();
     tls.write_all(ok(body).as_bytes()).await.unwrap();
@@ -424,7 +424,7 @@ async fn https_requests_share_a_session() {
         let mut tls = accept().await;
         respond(&mut tls, "1").await;
         respond(&mut tls, "2").await;
-        // An end without close_notify: the client opens another connection.
+        // Without `close_notify`, the client opens another connection.
         drop(tls);
         respond(&mut accept().await, "3").await;
     };

@@ -1,4 +1,4 @@
-//! How much is read in a row, and when the socket was last seen idle.
+//! The limits of consecutive reads, and the time when the socket was last idle.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::support::{FIN, TEXT, masked};
 
-/// A socket in memory: what each poll of it finds.
+/// A socket in memory with a script of its polls.
 struct Script {
-    /// Bytes, or nothing to read at that poll.
+    /// The bytes of each poll; none if it is pending.
     steps: VecDeque<Option<Vec<u8>>>,
     served: Arc<AtomicUsize>,
 }
@@ -63,7 +63,7 @@ impl AsyncWrite for Script {
     }
 }
 
-/// A reader of these steps, and the count of bytes that it took.
+/// A reader of a script, and the number of bytes that it has read.
 fn reader(steps: impl IntoIterator<Item = Option<Vec<u8>>>) -> (Reader, Arc<AtomicUsize>) {
     let served = Arc::new(AtomicUsize::new(0));
     let script = Script {
@@ -82,7 +82,7 @@ async fn message(reader: &mut Reader) -> Message<'_> {
     }
 }
 
-/// Reads `count` messages. Returns the most bytes that one poll took, and the number of polls.
+/// Reads `count` messages. Returns the most bytes in one poll, and the number of polls.
 async fn most_in_a_poll(mut reader: Reader, served: &AtomicUsize, count: usize) -> (usize, usize) {
     let (mut most, mut polls) = (0, 0);
     let mut work = pin!(async {
@@ -142,7 +142,7 @@ async fn message_age_is_bounded() {
         "it may have waited since"
     );
     let c = c.received;
-    // Idle: a call that is dropped while it read, as when a timer fires.
+    // A call that is dropped while it is pending, as when a timer fires.
     {
         let mut read = pin!(reader.read());
         let waits = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_pending())).await;

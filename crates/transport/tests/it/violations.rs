@@ -1,10 +1,10 @@
-//! Each rule that a server can break, and the close code it is told.
+//! Protocol violations of a server, and the close code of each.
 
 use ticklot_transport::Error;
 
 use super::support::*;
 
-/// The peer sends these bytes; it must be told `code` and then be hung up on.
+/// The peer sends these bytes, and must receive a close frame with `code` and then the end of the connection.
 async fn breaks(bytes: Vec<u8>, code: u16) -> Error {
     let (mut connection, mut peer) = pair(&config()).await;
     peer.send(&bytes).await;
@@ -24,7 +24,7 @@ async fn breaks(bytes: Vec<u8>, code: u16) -> Error {
 
 #[tokio::test]
 async fn masked_server_frame_is_refused() {
-    // Masked with this key the text is not UTF-8: the mask must be noticed first.
+    // With this mask, the text is not UTF-8. The mask must be detected first.
     let error = breaks(masked(FIN | TEXT, "hello"), 1002).await;
     assert!(error.to_string().contains("masked"), "{error}");
 }

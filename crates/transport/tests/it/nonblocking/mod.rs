@@ -1,4 +1,4 @@
-//! The tests of an open connection again, over one that never waits.
+//! The tests of open connections, with a non-blocking connection.
 
 mod poller;
 mod support;

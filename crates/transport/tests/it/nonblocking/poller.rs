@@ -1,4 +1,4 @@
-//! Many connections on one thread.
+//! Several connections with one poller.
 
 use ticklot_transport::{Config, Incoming, NonblockingConnection, Poller, connect_nonblocking};
 use tokio::task::yield_now;
@@ -11,7 +11,7 @@ async fn open_pair(ride: &[u8]) -> (NonblockingConnection, Peer) {
     tokio::join!(open(&url, &config), Peer::upgraded(&listener, ride))
 }
 
-/// The keys that are reported, when some are.
+/// Polls until keys are reported.
 async fn reported(poller: &mut Poller) -> Vec<usize> {
     loop {
         let mut keys: Vec<usize> = poller.poll().unwrap().collect();
@@ -46,7 +46,7 @@ async fn readable_connections_are_reported_once() {
     for (connection, _) in &mut pairs {
         assert!(texts(connection).is_empty());
     }
-    // A socket that can be written to is no news.
+    // A writable socket is not reported.
     poller.poll().unwrap().for_each(drop);
     assert_eq!(poller.poll().unwrap().count(), 0);
     for round in 0..3 {
@@ -56,7 +56,7 @@ async fn readable_connections_are_reported_once() {
         assert_eq!(texts(&mut pairs[1].0), [text]);
         assert_eq!(poller.poll().unwrap().count(), 0);
     }
-    // One that is dropped is forgotten; the end of a peer is news.
+    // A dropped connection is not reported, but the end of a peer is.
     drop(pairs.remove(0));
     let (_connection, peer) = pairs.pop().unwrap();
     drop(peer);
@@ -90,7 +90,7 @@ async fn pong_carries_ping_payload() {
 async fn unpollable_stream_is_read() {
     let (listener, url) = listen().await;
     let address = listener.local_addr().unwrap();
-    // A function's own stream may be anything: it stays with its runtime.
+    // The stream of a dial function may have any type. It stays with its runtime.
     let config = Config::default().with_dial(move |_, _| async move {
         let tcp = tokio::net::TcpStream::connect(address).await?;
         Ok(ticklot_transport::Stream::new(tcp))

@@ -1,4 +1,4 @@
-//! The helpers of these tests, with a connection that never waits in the place of the other.
+//! The test helpers, with a non-blocking connection.
 
 use ticklot_transport::{
     Config, Error, Incoming, Kind, NonblockingConnection, connect_nonblocking,
@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 
 pub(crate) use crate::support::*;
 
-/// It waits by trying again, and has the manners of a [`ticklot_transport::Connection`].
+/// A non-blocking connection with the interface of a [`ticklot_transport::Connection`]. It waits by trying again.
 #[derive(Debug)]
 pub(crate) struct Connection {
     inner: NonblockingConnection,
@@ -21,7 +21,7 @@ enum End {
     Failed,
 }
 
-/// A message, copied.
+/// A copied message.
 #[derive(Debug)]
 pub(crate) struct Message<'a> {
     pub(crate) kind: Kind,
