@@ -1,5 +1,5 @@
-//! The feed's share of a thread, over real sockets.
-#![allow(clippy::unwrap_used)] // a helper of a test fails like a test
+//! Fairness of a feed on its thread, over real sockets.
+#![allow(clippy::unwrap_used)] // a test helper fails like a test
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use ticklot::jayx::{Envelope, JayX};
 use ticklot::transport::{Config, accept_key};
-use ticklot::venue::Venue;
-use ticklot::{BookRef, BookState, Books, Event, Feed, Handler, Nanos, OnMessage, Options};
+use ticklot::{BookRef, BookState, Books, Event, Feed, OnMessage, Options};
 use tokio::task::yield_now;
 
 use self::drive::Drive;
@@ -37,7 +36,7 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// A book of so many bids and one ask.
+/// An order book with this many bids and one ask.
 fn book(bids: usize) -> String {
     let level = |ticks| format!(r#"{{"ticks":{ticks},"lots":5,"count":1}}"#);
     let bids: Vec<String> = (0..bids).map(|at| level(900_000 - at)).collect();
@@ -45,7 +44,7 @@ fn book(bids: usize) -> String {
     format!(r#"{{"orderBook":{{"asks":[{ask}],"bids":[{bids}]}}}}"#)
 }
 
-/// Starts a thread with a server that does this with its first connection. Returns its URL.
+/// Starts a server on a thread, which runs `work` with its first connection. Returns its URL.
 pub(crate) fn serve(work: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
@@ -72,7 +71,7 @@ pub(crate) fn serve(work: impl FnOnce(TcpStream) + Send + 'static) -> String {
     url
 }
 
-/// A server that writes this frame again and again, and never pauses.
+/// A server that repeats this frame without a pause.
 fn flood(text: &str) -> String {
     let bytes = frame(text).repeat((1 << 20) / text.len() + 1);
     serve(move |mut stream| while stream.write_all(&bytes).is_ok() {})
@@ -85,79 +84,43 @@ fn follow(feed: &mut Feed<impl OnMessage<JayX>>, url: &str, options: Options) {
     feed.add_with(venue.build().unwrap(), options, transport);
 }
 
-/// Counts books in each turn of the feed.
-struct Turns {
-    /// The turns of another task.
-    other: Arc<AtomicU64>,
-    turn: u64,
-    books: u64,
-    most: u64,
-    all: u64,
-    enough: u64,
-    /// Set when there were enough.
-    done: Arc<AtomicBool>,
-    /// The books after that.
-    more: u64,
-    /// How long the handler is busy with each book.
-    busy: Duration,
-}
-
-impl<V: Venue> OnMessage<V> for Turns {}
-
-impl Handler for Turns {
-    fn on_event(&mut self, event: Event<'_>, _: &Books) -> ControlFlow<()> {
-        if let Event::Book(_) = event {
-            let turn = self.other.load(Ordering::Relaxed);
-            if turn != self.turn {
-                (self.turn, self.books) = (turn, 0);
-            }
-            self.books += 1;
-            self.all += 1;
-            // The other task counts no longer when it stops the feed.
-            if self.all <= self.enough {
-                self.most = self.most.max(self.books);
-            }
-            self.more += u64::from(self.all > self.enough);
-            if self.all >= self.enough {
-                self.done.store(true, Ordering::Relaxed);
-            }
-            std::thread::sleep(self.busy);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Reads a flood of this frame until another task stops the feed, after so many books; the handler is busy
-/// for so long with each. Returns the most books in a row, and how many followed the stop.
+/// Reads a flood of this frame until another task stops the feed after `enough` books. The handler blocks for `busy` with
+/// each. Returns the most consecutive books, and the number of books after the stop.
 async fn read_flood(text: &str, enough: u64, busy: Duration) -> (u64, u64) {
-    let (other, done) = (
-        Arc::new(AtomicU64::new(0)),
-        Arc::new(AtomicBool::new(false)),
-    );
-    let mut feed = Feed::new(Turns {
-        other: Arc::clone(&other),
-        turn: 0,
-        books: 0,
-        most: 0,
-        all: 0,
-        enough,
-        done: Arc::clone(&done),
-        more: 0,
-        busy,
+    let other_turns = Arc::new(AtomicU64::new(0));
+    let done = Arc::new(AtomicBool::new(false));
+    let (turns, is_done) = (Arc::clone(&other_turns), Arc::clone(&done));
+    let (mut last_turn, mut in_turn, mut most, mut all) = (0, 0, 0, 0);
+    let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
+        if let Event::Book(_) = event {
+            let turn = turns.load(Ordering::Relaxed);
+            if turn != last_turn {
+                (last_turn, in_turn) = (turn, 0);
+            }
+            in_turn += 1;
+            all += 1;
+            // The other task stops counting when it stops the feed.
+            if all <= enough {
+                most = most.max(in_turn);
+            }
+            is_done.fetch_or(all >= enough, Ordering::Relaxed);
+            std::thread::sleep(busy);
+        }
+        ControlFlow::<()>::Continue(())
     });
     follow(&mut feed, &flood(text), Options::default());
-    let stopper = feed.shutdown_handle();
+    let shutdown = feed.shutdown_handle();
     let spin = tokio::spawn(async move {
         while !done.load(Ordering::Relaxed) {
-            other.fetch_add(1, Ordering::Relaxed);
+            other_turns.fetch_add(1, Ordering::Relaxed);
             yield_now().await;
         }
-        stopper.stop();
+        shutdown.stop();
     });
     feed.drive(module_path!()).await;
     spin.await.unwrap();
-    let (_, turns) = feed.into_parts();
-    (turns.most, turns.more)
+    drop(feed);
+    (most, all - enough)
 }
 
 #[tokio::test]
@@ -172,7 +135,7 @@ async fn turn_bytes_are_bounded() {
     for (bids, enough) in [(400, 4_000), (16_000, 60)] {
         let text = book(bids);
         let (most, more) = read_flood(&text, enough, Duration::ZERO).await;
-        // A turn ends after 64 KiB: a read more, and one frame that was begun before.
+        // A turn ends after 64 KiB, plus one read, plus a frame that was partly read before.
         let bound = 2 * (64 << 10) / text.len() as u64 + 2;
         assert!(
             most <= bound,
@@ -183,7 +146,7 @@ async fn turn_bytes_are_bounded() {
     }
 }
 
-/// The load is a handler that sleeps for longer than a turn lasts; the test checks counts.
+/// The handler sleeps for longer than the time limit of a turn.
 #[tokio::test]
 async fn turn_time_is_bounded() {
     let (most, more) = read_flood(&book(1), 100, Duration::from_millis(2)).await;
@@ -192,33 +155,7 @@ async fn turn_time_is_bounded() {
     assert!(more <= 4, "{more} frames after the stop");
 }
 
-/// Keeps the state and the times of each book, until a live one follows the pause.
-struct Waited {
-    started: Arc<AtomicBool>,
-    /// The state of each book when it was applied, as of when it is and when it was received.
-    seen: Vec<(BookState, Nanos, Nanos)>,
-}
-
-impl<V: Venue> OnMessage<V> for Waited {}
-
-impl Handler for Waited {
-    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        let Event::Book(update) = event else {
-            return ControlFlow::Continue(());
-        };
-        self.started.store(true, Ordering::Relaxed);
-        let book = books.last_known(update.book).unwrap();
-        self.seen
-            .push((book.state(), book.updated(), update.received));
-        match book.state().is_live() && self.seen.len() > 2 {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
-}
-
-/// Longer than a second: a driver polls its socket every half second, and a pause counts from one
-/// second.
+/// The pause is longer than a second: a driver polls its socket every half second, and ignores pauses up to one second.
 #[tokio::test]
 async fn kernel_wait_ages_book() {
     let (to_server, from_test) = std::sync::mpsc::channel::<()>();
@@ -235,9 +172,20 @@ async fn kernel_wait_ages_book() {
         }
     });
     let started = Arc::new(AtomicBool::new(false));
-    let mut feed = Feed::new(Waited {
-        started: Arc::clone(&started),
-        seen: Vec::new(),
+    let is_started = Arc::clone(&started);
+    // The state of each book after its update, the time that it is current as of, and the time of its receipt.
+    let mut seen = Vec::new();
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        let Event::Book(update) = event else {
+            return ControlFlow::Continue(());
+        };
+        is_started.store(true, Ordering::Relaxed);
+        let book = books.last_known(update.book).unwrap();
+        seen.push((book.state(), book.updated(), update.received));
+        match book.state().is_live() && seen.len() > 2 {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
     let mut options = Options::default();
     options.stale_after = Some(Duration::from_millis(1_200));
@@ -247,7 +195,7 @@ async fn kernel_wait_ages_book() {
         while !started.load(Ordering::Relaxed) {
             yield_now().await;
         }
-        // The book lies in the kernel while this thread, and with it the feed, does nothing else.
+        // The book stays in the kernel while this thread, and with it the feed, is blocked.
         let stopped = clock.now();
         to_server.send(()).unwrap();
         from_server.recv().unwrap();
@@ -260,43 +208,16 @@ async fn kernel_wait_ages_book() {
         (stopped, resumed, to_server)
     });
     let (stopped, resumed, _) = starved;
-    let (_, waited) = feed.into_parts();
-    let (state, as_of, received) = waited.seen[1];
+    drop(feed);
+    let (state, as_of, received) = seen[1];
     assert!(received >= resumed, "it is read when the thread is free");
     assert!(as_of <= stopped, "it may be as old as the pause is long");
     assert_eq!(state, BookState::Stale);
-    let (state, as_of, received) = waited.seen.last().unwrap();
+    let (state, as_of, received) = seen.last().unwrap();
     assert_eq!((*state, as_of), (BookState::Live, received));
 }
 
-/// The delay of each book from its server to the handler, by a clock that both share.
-struct Delays {
-    start: std::time::Instant,
-    delays: Vec<Duration>,
-    flooded: u64,
-}
-
-impl<V: Venue> OnMessage<V> for Delays {}
-
-impl Handler for Delays {
-    fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
-        if let Event::Book(update) = event {
-            let ask = books.live(update.book).and_then(BookRef::best_ask);
-            match ask.map(|ask| u64::try_from(ask.lots.0).unwrap()) {
-                // The flood's.
-                None | Some(5) => self.flooded += 1,
-                Some(sent) => self.delays.push(
-                    self.start
-                        .elapsed()
-                        .saturating_sub(Duration::from_nanos(sent)),
-                ),
-            }
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Follows a connection whose server sends a book every 2 ms for three seconds, together with this flood.
+/// Follows a server that sends a book every 2 ms for three seconds, together with a flood.
 async fn measure(name: &str, text: &str, limit: usize) {
     let start = std::time::Instant::now();
     let quiet = serve(move |mut stream| {
@@ -311,10 +232,20 @@ async fn measure(name: &str, text: &str, limit: usize) {
             std::thread::sleep(Duration::from_millis(2));
         }
     });
-    let mut feed = Feed::new(Delays {
-        start,
-        delays: Vec::new(),
-        flooded: 0,
+    let (mut delays, mut flooded) = (Vec::new(), 0);
+    let mut feed = Feed::new(|event: Event<'_>, books: &Books| {
+        if let Event::Book(update) = event {
+            let ask = books.live(update.book).and_then(BookRef::best_ask);
+            match ask.map(|ask| u64::try_from(ask.lots.0).unwrap()) {
+                // A book of the flood.
+                None | Some(5) => flooded += 1,
+                // The lots are the time of sending.
+                Some(sent) => {
+                    delays.push(start.elapsed().saturating_sub(Duration::from_nanos(sent)));
+                }
+            }
+        }
+        ControlFlow::<()>::Continue(())
     });
     for url in [quiet, flood(text)] {
         let venue = JayX::new("BTCUSDT").url(&url).envelope(Envelope::Plain);
@@ -330,14 +261,14 @@ async fn measure(name: &str, text: &str, limit: usize) {
     feed.drive(module_path!()).await;
     stop.await.unwrap();
     let whole = start.elapsed();
-    let (_, mut seen) = feed.into_parts();
-    seen.delays.sort();
-    let at = |share: usize| seen.delays[(seen.delays.len() - 1) * share / 100];
+    drop(feed);
+    delays.sort();
+    let at = |share: usize| delays[(delays.len() - 1) * share / 100];
     println!(
-        "{name}: {} bytes a frame, {} frames; delay of {} other books: p50 {:?} p99 {:?} max {:?}; a stop after 3 s ended it after {whole:?}",
+        "{name}: {} bytes per frame, {} frames; delay of {} other books: p50 {:?} p99 {:?} max {:?}; stopped after 3 s, ended after {whole:?}",
         text.len(),
-        seen.flooded,
-        seen.delays.len(),
+        flooded,
+        delays.len(),
         at(50),
         at(99),
         at(100),
@@ -347,11 +278,11 @@ async fn measure(name: &str, text: &str, limit: usize) {
 /// Measures what docs/reliability.md reports.
 #[tokio::test]
 #[ignore = "a measurement, for a release build on an idle machine"]
-async fn the_delay_beside_a_flood() {
+async fn delay_during_flood() {
     measure("small frames", &book(1), 2 << 20).await;
     measure("40 KB", &book(1_000), 2 << 20).await;
     measure("the longest message", &book(53_000), 2 << 20).await;
-    // Only the tape has exponents.
+    // Exponents are only decoded on the tape.
     let exponents = book(40_000).replace("\"count\":1}", "\"count\":1e0}");
     assert!(exponents.contains("1e0"));
     measure("the same, on the general path", &exponents, 2 << 20).await;
@@ -361,7 +292,7 @@ async fn the_delay_beside_a_flood() {
 }
 
 #[test]
-fn remote_refuses_impossible_commands() {
+fn handle_refuses_impossible_commands() {
     use ticklot::control::CommandError;
     use ticklot::{bayse, kraken};
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));

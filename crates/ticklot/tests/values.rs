@@ -1,4 +1,4 @@
-//! The plain values written and read with serde.
+//! Plain values with serde.
 #![allow(clippy::unwrap_used)]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -9,8 +9,8 @@ use ticklot::stores::{Balance, Candle, OrderId};
 use ticklot::venue::Stats;
 use ticklot::{BookId, ConnectionId};
 
-/// Draws one from bytes, writes it and reads it again; returns the text.
-fn there_and_back<T>(seed: u8) -> String
+/// Generates a value, serializes it and deserializes the text again. Returns the text.
+fn round_trip<T>(seed: u8) -> String
 where
     T: for<'a> Arbitrary<'a> + Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
 {
@@ -24,13 +24,13 @@ where
 #[test]
 fn values_survive_serde() {
     for seed in 0..=255 {
-        there_and_back::<(BookId, ConnectionId, Source)>(seed);
-        there_and_back::<LastTrade>(seed);
-        there_and_back::<Candle>(seed);
-        there_and_back::<Balance>(seed);
-        there_and_back::<OrderId>(seed);
-        there_and_back::<(Cause, TradingStatus, UpdateKind)>(seed);
-        there_and_back::<Stats>(seed);
+        round_trip::<(BookId, ConnectionId, Source)>(seed);
+        round_trip::<LastTrade>(seed);
+        round_trip::<Candle>(seed);
+        round_trip::<Balance>(seed);
+        round_trip::<OrderId>(seed);
+        round_trip::<(Cause, TradingStatus, UpdateKind)>(seed);
+        round_trip::<Stats>(seed);
     }
     assert_eq!(serde_json::to_string(&BookId(7)).unwrap(), "7");
     assert_eq!(
@@ -39,7 +39,7 @@ fn values_survive_serde() {
     );
 }
 
-/// Counts may be added: an older text of them still reads.
+/// An older text without some counts can be deserialized.
 #[test]
 fn missing_counts_are_none() {
     let stats: Stats = serde_json::from_str(r#"{"frames":3}"#).unwrap();

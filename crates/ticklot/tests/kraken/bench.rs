@@ -1,4 +1,4 @@
-//! The bench of Kraken's tests, and what its handler records.
+//! The session of Kraken's tests, and the texts of its events.
 
 use ticklot::events::ResyncStep;
 use ticklot::kraken::Kraken;
@@ -17,7 +17,7 @@ impl Bench {
         Self::with_options(venue, options())
     }
 
-    /// Records every event but [`Event::Book`].
+    /// Records all events except [`Event::Book`].
     pub(crate) fn with_options(venue: Kraken, options: Options) -> Self {
         Self::describing(venue.build().unwrap(), options, |event, books| {
             (!matches!(event, Event::Book(_))).then(|| describe(event, books))
@@ -38,7 +38,7 @@ impl Bench {
         bench
     }
 
-    /// Opens the connection and brings its books to life.
+    /// Opens the connection and makes its books live.
     pub(crate) fn start(&mut self, symbols: &[&str]) {
         self.listed(symbols);
         for symbol in symbols {
@@ -47,7 +47,7 @@ impl Bench {
         let _ = (self.events(), self.sent());
     }
 
-    /// Opens the connection up to the subscription to the books.
+    /// Opens the connection, up to the subscription to the books.
     pub(crate) fn listed(&mut self, symbols: &[&str]) {
         self.open();
         self.send();
@@ -56,19 +56,19 @@ impl Bench {
         self.send();
     }
 
-    /// The subscription to a book is acknowledged, and its snapshot arrives.
+    /// Acknowledges the subscription to a book, and sends its snapshot.
     pub(crate) fn subscribe(&mut self, symbol: &str) {
         self.frame(&wire::subscribed("book", symbol));
         self.frame(&wire::snapshot(symbol));
     }
 
-    /// The user requests a snapshot.
+    /// Requests a snapshot for the user.
     pub(crate) fn resync(&mut self, symbol: &str) {
         let book = self.id(symbol);
         let _ = self.call(|it, now, books, handler| it.resync(book, now, books, handler));
     }
 
-    /// Lets time pass with a heartbeat each second.
+    /// Advances the time, with a heartbeat each second.
     pub(crate) fn beat(&mut self, seconds: u64) {
         for _ in 0..seconds {
             assert!(self.pass(SECOND).is_none());
@@ -77,8 +77,7 @@ impl Bench {
         self.send();
     }
 
-    /// The subscription is acknowledged and the snapshot arrives: the book is live, and nothing more is
-    /// sent.
+    /// Acknowledges the subscription and sends the snapshot. Asserts that the book is live and nothing more is sent.
     pub(crate) fn settle(&mut self, symbol: &str) {
         self.subscribe(symbol);
         assert_eq!(self.state(symbol), "live");
@@ -86,7 +85,7 @@ impl Bench {
         assert!(self.sent().is_empty());
     }
 
-    /// The requests since the last call, and when each was sent.
+    /// The requests since the last call, with their times.
     pub(crate) fn requests(&mut self) -> Vec<(u64, Sent)> {
         let sent = self.sent_when().into_iter();
         sent.map(|(at, text)| (at, Sent::read(text.as_bytes())))
@@ -117,7 +116,7 @@ impl Bench {
     }
 }
 
-/// One line for an event.
+/// The text of an event.
 pub(crate) fn describe(event: &Event<'_>, books: &Books) -> String {
     match event {
         Event::State(it) => format!("{} {} {}", it.instrument.name, it.new, it.cause),

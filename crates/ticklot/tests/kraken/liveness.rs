@@ -38,7 +38,7 @@ fn a_late_heartbeat_revives_books() {
     assert_eq!(bench.events(), expected);
     bench.beat(60);
     assert!(bench.events().is_empty());
-    // A gap is no matter of time.
+    // A heartbeat does not repair a gap.
     bench.frame(&wire::wrong_update(BTC));
     bench.events();
     assert!(bench.pass(6 * SECOND).is_none());

@@ -1,11 +1,11 @@
-//! The recorded log: its lines in order, and the levels of its books as integers.
+//! The recorded log: its lines, and the levels of its books as integers.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// A file of the recorded data; none, in one visible line, when it is absent.
+/// A file of the recorded data. If it is absent, prints a line and returns none.
 pub(crate) fn data(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/data")
@@ -41,7 +41,7 @@ pub(crate) struct BookFrame {
     pub(crate) checksum: u32,
 }
 
-/// The whole log.
+/// The log.
 pub(crate) struct Log {
     pub(crate) lines: Vec<String>,
     pub(crate) pairs: Vec<Pair>,
@@ -121,7 +121,7 @@ fn pairs(lines: &[String]) -> Vec<Pair> {
     pairs.iter().map(pair).collect()
 }
 
-/// Reads a book message by its fixed form, so that numbers stay text.
+/// Parses a book message by its fixed format, so that numbers stay text.
 fn book_frame(pairs: &[Pair], line: usize, text: &str) -> Option<BookFrame> {
     let text = text.strip_prefix(r#"{"channel":"book","type":""#)?;
     let symbol = between(text, r#""symbol":""#, '"');

@@ -1,5 +1,5 @@
-//! The Kraken venue: a table of protocol cases in virtual time, the removal of every recorded update,
-//! and one removal over a real socket.
+//! The Kraken venue: protocol cases in virtual time, the removal of each recorded update, and one removal over a real
+//! socket.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 

@@ -17,13 +17,13 @@ fn live(count: usize) -> (Bench, Vec<String>) {
     let names: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let mut bench = Bench::new(Kraken::new(names.iter().copied()));
     bench.start(&names);
-    // The subscriptions take their time under the rate limit.
+    // The rate limit delays the subscriptions.
     bench.beat(count as u64 / 100);
     let _ = (bench.events(), bench.sent());
     (bench, symbols)
 }
 
-/// Answers requests until every book is live. Returns all of them, and when each was sent.
+/// Replies to requests until all books are live. Returns the requests with their times.
 fn repair(bench: &mut Bench) -> Vec<(u64, Sent)> {
     let mut all = Vec::new();
     while bench.books.ids().any(|id| bench.books.live(id).is_none()) {
@@ -48,7 +48,7 @@ fn reply(bench: &mut Bench, message: &Sent) {
     }
 }
 
-/// Takes about a second: 10,000 symbols are subscribed to twice.
+/// Takes about a second, with two subscriptions of 10,000 symbols.
 #[test]
 fn one_frame_renews_ten_thousand() {
     let (mut bench, symbols) = live(SYMBOLS);
@@ -68,7 +68,7 @@ fn one_frame_renews_ten_thousand() {
     let named = sent.iter().flat_map(|(_, it)| &it.symbols);
     named.for_each(|symbol| *requests.entry(symbol).or_default() += 1);
     assert!(symbols.iter().all(|symbol| requests[symbol.as_str()] == 2));
-    // One that waits for its turn is not requested again.
+    // A waiting topic is not requested again.
     assert_eq!(bench.stats().resyncs, SYMBOLS as u64);
     let later = bench.events();
     let is_state = |event: &&String| event.ends_with(" live snapshot");

@@ -1,4 +1,4 @@
-//! A book written from the venue's documentation alone, with none of the library's code.
+//! An independent model of a book, written from the venue's documentation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use crate::wire::crc;
 /// The depth of the recorded subscriptions.
 const DEPTH: usize = 1_000;
 
-/// The number of levels a side that the checksum covers.
+/// The number of levels per side in the checksum.
 const CHECKED: usize = 10;
 
 /// A book, in units of the last decimal.
@@ -98,7 +98,7 @@ fn decimal(units: u64, decimals: usize) -> String {
 pub(crate) struct Removal {
     /// The index of the first later frame of the pair whose checksum differs, if any does.
     pub(crate) shows_at: Option<usize>,
-    /// The right book after that frame.
+    /// The correct book after that frame.
     pub(crate) right: Model,
 }
 

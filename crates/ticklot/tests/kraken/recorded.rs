@@ -1,4 +1,4 @@
-//! The recorded flow through a replay: every book equals the truth after each message.
+//! A replay of the recorded log: each book equals the ground truth after each message.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! The removal of every recorded update, one at a time: the session finds the loss in exactly the call in
-//! which an independent model says that it shows, and repairs that book alone.
+//! The removal of each recorded update, one at a time. The session must detect the loss in the call that an independent
+//! model predicts, and repair only that book.
 
 use ticklot::Options;
 use ticklot::kraken::{Depth, Kraken};
@@ -9,7 +9,7 @@ use crate::log::{BookFrame, Log, Pair};
 use crate::model::{Model, Removal, removal};
 use crate::wire;
 
-/// How many removals show at the pair's next update, how many later, and how many never.
+/// The numbers of removals that are detectable at the pair's next update, later, and never.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     next: usize,
@@ -27,7 +27,7 @@ impl Counts {
     }
 }
 
-/// Takes a few seconds: 2,410 sessions read half of their pair's frames each, 700,000 in all.
+/// Takes a few seconds: 2,410 sessions read 700,000 frames.
 #[test]
 fn each_removal_is_found() {
     let Some(log) = Log::read() else { return };
@@ -96,7 +96,7 @@ fn run_alone(log: &Log, frames: &[&BookFrame], at: usize, removal: &Removal) {
     assert_eq!(digest(&bench, pair), removal_digest(frames, at, removal));
 }
 
-/// The book of the session after a run. It differs from the right one if the loss never shows.
+/// The digest of the session's book after a run. It differs from the correct one if the loss is never detectable.
 fn removal_digest(frames: &[&BookFrame], at: usize, removal: &Removal) -> u32 {
     if removal.shows_at.is_some() {
         return removal.right.digest();
@@ -113,8 +113,7 @@ fn digest(bench: &Bench, pair: &Pair) -> u32 {
     book.unwrap().crc32()
 }
 
-/// The last call found the loss. The book is subscribed to again on this connection, and a fresh snapshot
-/// repairs it.
+/// After the detected loss, the book is subscribed to again on the same connection, and a new snapshot repairs it.
 fn repair(bench: &mut Bench, pair: &Pair, right: &Model) {
     let symbol = &pair.symbol;
     let found = [
@@ -136,7 +135,7 @@ fn repair(bench: &mut Bench, pair: &Pair, right: &Model) {
     assert_eq!((counts.gaps, counts.resyncs), (1, 1));
 }
 
-/// The whole log, with ladders: the other pairs stay live all the time.
+/// Runs the whole log with ladders: the other pairs stay live.
 fn run_whole(log: &Log, frames: &[&BookFrame], at: usize, removal: &Removal) {
     let pair = &log.pairs[frames[0].pair];
     let pairs: Vec<&Pair> = log.pairs.iter().collect();

@@ -1,4 +1,4 @@
-//! Gaps and their repair: mismatches, scales, refusals, reconnects, requests by the user.
+//! Gaps and their repair: checksum mismatches, scales, refusals, reconnects and requests of the user.
 
 use ticklot::kraken::{Command, Kraken, Topic};
 
@@ -32,7 +32,7 @@ fn a_mismatch_renews_one_book() {
         "BTC/USD resync 1 requested",
     ];
     assert_eq!(bench.events(), found);
-    // Updates of the old subscription do not matter.
+    // Updates of the old subscription have no effect.
     bench.frame(&wire::update(BTC));
     bench.frame(&wire::update(ETH));
     renew(&mut bench, BTC);
@@ -124,7 +124,7 @@ fn a_refused_resubscription_is_retried() {
     assert_eq!((bench.state(BTC), bench.state(ETH)), ("live", "live"));
 }
 
-/// How many seconds pass until the next request.
+/// The seconds until the next request.
 fn wait_for_request(bench: &mut Bench) -> u64 {
     let resyncs = bench.stats().resyncs;
     let seconds = (1..100).find(|_| {
@@ -196,7 +196,7 @@ fn another_precision_renews_one_book() {
     assert_eq!(bench.events(), expected);
     assert_eq!(bench.state(ETH), "live");
     resubscribe(&mut bench, BTC);
-    // The price has two digits more.
+    // The price has two more decimals.
     let sum = wire::crc("10300300101002000");
     let snapshot =
         wire::snapshot(BTC).replace(&wire::crc("1033001012000").to_string(), &sum.to_string());

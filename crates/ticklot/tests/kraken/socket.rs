@@ -1,4 +1,4 @@
-//! One removal over a real socket: a feed, and a server that plays the log with one update left out.
+//! One removal over a real socket: a feed, and a server that plays the log without one update.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use crate::log::{BookFrame, Log};
 use crate::model::{Model, Removal, removal};
 use crate::wire::{self, Sent};
 
-/// An update of a pair that is left out.
+/// The removed update of a pair.
 struct Case<'a> {
     log: &'a Log,
     /// The pair's frames.
@@ -27,7 +27,7 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// The first update of any pair whose removal shows later than at the pair's next update.
+    /// The first update of any pair whose removal is detectable, but not at the pair's next update.
     fn find(log: &'a Log) -> Self {
         let cases = (0..log.pairs.len()).flat_map(|pair| Self::of_pair(log, pair));
         let mut late = cases.filter(|it| it.removal.shows_at.is_some_and(|at| at > it.at + 1));
@@ -54,7 +54,7 @@ impl<'a> Case<'a> {
         &self.log.pairs[self.frames[0].pair].symbol
     }
 
-    /// The line in which the loss shows.
+    /// The line at which the loss is detectable.
     fn shows_in(&self) -> usize {
         self.frames[self.removal.shows_at.unwrap()].line
     }
@@ -78,7 +78,7 @@ async fn accept(listener: &TcpListener) -> Connection {
     Connection::accept(stream, Default::default(), &Config::default())
 }
 
-/// The server's end of the connection.
+/// The server's side of the connection.
 struct Peer(Connection);
 
 impl Peer {
@@ -92,7 +92,7 @@ impl Peer {
     }
 }
 
-/// Plays the log and repairs the book when its loss shows.
+/// Plays the log, and repairs the book when the loss is detected.
 async fn serve(listener: &TcpListener, case: &Case<'_>) {
     let mut peer = Peer(accept(listener).await);
     let log = case.log;
@@ -126,7 +126,7 @@ async fn repair(peer: &mut Peer, case: &Case<'_>) {
     peer.send(&case.removal.right.snapshot(pair)).await;
 }
 
-/// The events of the client, and the digests of its books when the connection has ended.
+/// The events of the client, and the digests of its books at the end of the connection.
 #[derive(Default)]
 struct Seen {
     events: Vec<String>,
@@ -188,7 +188,7 @@ async fn repairs_one_book(driver: &str) {
     assert_eq!(seen.digests, expected_digests(&case));
 }
 
-/// Every book is live once, and the one of the lost update twice; at the end all are disconnected.
+/// Each book becomes live once, and the one with the lost update twice. At the end, all are disconnected.
 fn expected_events(case: &Case<'_>) -> Vec<String> {
     let log = case.log;
     let symbol = case.symbol();
@@ -206,7 +206,7 @@ fn expected_events(case: &Case<'_>) -> Vec<String> {
     live.chain(repair).chain(end).collect()
 }
 
-/// The digests of the whole log, by the model.
+/// The digests of the model after the whole log.
 fn expected_digests(case: &Case<'_>) -> Vec<(String, u32)> {
     let digest = |pair: usize| {
         let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! Requests and their replies: the order, the batches, refusals, lost replies, commands.
+//! Requests and their replies: order, batches, refusals, lost replies and commands.
 
 use ticklot::kraken::{Command, Depth, Kraken, MAX_TOPICS, Topic};
 
@@ -36,7 +36,7 @@ fn instruments_are_awaited_ten_seconds() {
     let mut bench = Bench::new(Kraken::new([BTC]));
     bench.open();
     bench.frame(&wire::status("online"));
-    // The first request goes unanswered, and is sent again.
+    // The first request has no reply, and is sent again.
     bench.events();
     assert!(bench.pass(9 * SECOND).is_none());
     assert_eq!(bench.sent(), ["subscribe instrument"; 2]);
@@ -46,7 +46,7 @@ fn instruments_are_awaited_ten_seconds() {
 }
 
 #[test]
-fn the_list_proves_its_subscription() {
+fn instrument_list_confirms_subscription() {
     let mut bench = Bench::new(Kraken::new([BTC]));
     bench.open();
     bench.sent();
@@ -101,7 +101,7 @@ fn refusals_name_their_topic() {
 #[test]
 fn a_late_refusal_changes_nothing() {
     let mut bench = Bench::live(&[BTC, ETH]);
-    // A second unsubscription is sent, since the reply to the first is late.
+    // A second unsubscription is sent, because the reply to the first is late.
     bench.command(Command::Unsubscribe(Topic::book(BTC)));
     bench.beat(6);
     assert_eq!(bench.sent(), ["unsubscribe book BTC/USD"; 2]);
@@ -174,7 +174,7 @@ fn lost_acknowledgements_are_repeated() {
     let mut bench = Bench::listing(&[BTC]);
     bench.sent();
     bench.beat(16);
-    // After 5 and 10 seconds more.
+    // After another 5 and 10 seconds.
     assert_eq!(bench.sent(), ["subscribe book BTC/USD"; 2]);
     bench.settle(BTC);
 }
@@ -218,7 +218,7 @@ fn commands_before_the_connection() {
 }
 
 #[test]
-fn abandoned_subscription_is_left_once() {
+fn abandoned_subscription_is_ended_once() {
     let mut bench = Bench::live(&[BTC]);
     bench.command(Command::Subscribe(Topic::book(ETH)));
     assert_eq!(bench.sent(), ["subscribe book ETH/USD"]);
@@ -230,7 +230,7 @@ fn abandoned_subscription_is_left_once() {
 }
 
 #[test]
-fn a_stray_subscription_is_left() {
+fn orphan_is_unsubscribed() {
     let mut bench = Bench::live(&[BTC]);
     bench.frame(&wire::subscribed("book", ETH));
     assert_eq!(bench.sent(), ["unsubscribe book ETH/USD"]);

@@ -1,4 +1,4 @@
-//! Trades: several symbols in one message, and none reported twice.
+//! Trades: several symbols in one message, and no repeated trade.
 
 use ticklot::kraken::{Command, Kraken, Topic};
 

@@ -1,11 +1,11 @@
-//! Frames that cannot be read or applied: the books that become gaps, and their repair.
+//! Frames that cannot be decoded or applied: the books that become gaps, and their repair.
 
 use ticklot::kraken::{Command, Topic};
 
 use crate::bench::Bench;
 use crate::wire::{self, BTC, ETH};
 
-/// A frame, and the books that may have lost an update with it.
+/// Frames, and the books whose updates they may have contained.
 const FRAMES: &[(&str, &[&str])] = &[
     ("{", &[BTC, ETH]),
     ("[1]", &[BTC, ETH]),
@@ -57,7 +57,7 @@ fn a_frame_names_its_books() {
     }
 }
 
-/// Its scale may be unknown, so a number that cannot be read is no error of the frame.
+/// Its scale may be unknown, so an undecodable number is no error of the frame.
 #[test]
 fn an_unfollowed_book_is_unrequested() {
     let mut bench = Bench::live(&[BTC, ETH]);

@@ -1,4 +1,4 @@
-//! Messages of the venue, and the requests that it receives.
+//! Messages of the venue, and its received requests.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(crate) fn status(system: &str) -> String {
     )
 }
 
-/// Instruments of these symbols, all of one price precision.
+/// A list of these instruments, with the same price precision.
 pub(crate) fn instruments(kind: &str, symbols: &[&str], precision: u8, status: &str) -> String {
     let pair = |symbol: &&str| {
         format!(
@@ -65,7 +65,7 @@ pub(crate) fn snapshot(symbol: &str) -> String {
     book(symbol, "snapshot", sides, Some(crc("1033001012000")))
 }
 
-/// The bid at 10.1 changes to 21. The checksum is right when nothing else has changed.
+/// Changes the bid at 10.1 to 21. The checksum is correct for an otherwise unchanged book.
 pub(crate) fn update(symbol: &str) -> String {
     let sides = r#""bids":[{"price":10.1,"qty":21.00}],"asks":[]"#;
     book(symbol, "update", sides, Some(crc("1033001012100")))
@@ -77,7 +77,7 @@ pub(crate) fn wrong_update(symbol: &str) -> String {
     book(symbol, "update", sides, Some(1))
 }
 
-/// A snapshot that lists a price twice: it decodes, and no book can hold it.
+/// A snapshot with a repeated price: it can be decoded, but not applied.
 pub(crate) fn impossible_snapshot(symbol: &str) -> String {
     let sides = r#""bids":[{"price":10.1,"qty":1.00},{"price":10.1,"qty":2.00}],"asks":[]"#;
     book(symbol, "snapshot", sides, None)

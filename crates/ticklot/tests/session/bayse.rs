@@ -1,4 +1,4 @@
-//! Bayse Markets: rooms, the rate limit, pings, first books.
+//! Bayse Markets: rooms, the rate limit, pings and first books.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn error(text: &str) -> String {
     format!(r#"{{"type":"error","data":{{"message":"{text}"}},"timestamp":1}}"#)
 }
 
-/// The most sendings in any closed second.
+/// The most messages in any second, including both ends.
 fn busiest(sent: &[(u64, String)]) -> usize {
     let within = |end: u64| {
         sent.iter()
@@ -166,7 +166,7 @@ fn unanswered_ping_ends_connection() {
         assert!(bench.pass(4 * SECOND).is_none());
         bench.frame(r#"{"type":"pong","timestamp":1}"#);
     }
-    // Books and WebSocket pings go on; they are no answer.
+    // Books and WebSocket pings are no replies.
     let over = (0..14).find_map(|_| {
         bench.frame(&bayse_book("m0", "o"));
         let now = bench.now;
@@ -182,7 +182,7 @@ fn unanswered_ping_ends_connection() {
     );
 }
 
-/// A server that ends every subscription draws five in the first half minute, not thousands.
+/// A server that ends each subscription receives five requests in the first half minute.
 #[test]
 fn ended_subscription_backs_off() {
     let mut bench = bayse(&["a"]);
@@ -313,7 +313,7 @@ fn unsubscribed_room_is_dropped() {
         ]
     );
     assert_eq!(bench.session.stats().unrequested, 1);
-    // Not confirmed: asked again.
+    // Not confirmed, so it is requested again.
     bench.pass(6 * SECOND);
     assert_eq!(bench.sent().len(), 1);
     bench.frame(r#"{"type":"unsubscribed","room":"orderbook:a"}"#);
@@ -346,7 +346,7 @@ fn commands_outlive_connections() {
     bench.wait_after(&Disconnect::Silent);
     bench.command(Command::Unsubscribe(Topic::order_book("a")));
     bench.command(Command::Subscribe(Topic::order_book("b")));
-    assert!(bench.sent().is_empty(), "there is nobody to send it to");
+    assert!(bench.sent().is_empty(), "there is no connection");
     bench.open();
     let sent = bench.sent().join("");
     assert!(
@@ -425,7 +425,7 @@ fn currencies_have_separate_books() {
     let wanted: Vec<(&str, Currency)> = connections
         .iter()
         .filter(|(_, venue)| venue.wants_connection())
-        .map(|(place, _)| (place.endpoint.path(), place.currency))
+        .map(|(key, _)| (key.endpoint.path(), key.currency))
         .collect();
     assert_eq!(
         wanted,
@@ -438,7 +438,7 @@ fn currencies_have_separate_books() {
     assert!(
         connections
             .iter()
-            .all(|(place, venue)| Venue::url(venue) == format!("ws://h{}", place.endpoint.path()))
+            .all(|(key, venue)| Venue::url(venue) == format!("ws://h{}", key.endpoint.path()))
     );
     let (_, naira) = connections.into_iter().nth(1).unwrap();
     let mut bench = Bench::new(naira, options());
@@ -453,7 +453,7 @@ fn currencies_have_separate_books() {
     bench.frame(r#"{"type":"subscribed","room":"orderbook:m:NGN"}"#);
     bench.pass(100 * SECOND);
     assert!(bench.sent().is_empty());
-    // Without credentials there is no connection for one's own orders.
+    // Without credentials, there is no connection for the user's own orders.
     assert!(
         Plan::new()
             .follow(Topic::orders("m"))
@@ -513,13 +513,13 @@ fn first_books_fill_empty_books() {
 }
 
 #[test]
-fn topic_stages_are_readable() {
+fn topic_states_are_readable() {
     let venue = Bayse::markets()
         .follow(Topic::prices("e"))
         .follow(Topic::order_book("m"));
-    let stages: Vec<SubscriptionState> = venue.topics().map(|(_, stage)| stage).collect();
+    let states: Vec<SubscriptionState> = venue.topics().map(|(_, state)| state).collect();
     assert_eq!(
-        stages,
+        states,
         [SubscriptionState::Waiting, SubscriptionState::Waiting]
     );
 }

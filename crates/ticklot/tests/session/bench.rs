@@ -1,4 +1,4 @@
-//! The benches of the session's tests, and what their handler records.
+//! The sessions of the tests, and the texts of their events.
 
 use ticklot::bayse::Bayse;
 use ticklot::events::Source;
@@ -13,7 +13,7 @@ impl<V: Venue> Bench<V> {
         Self::describing(venue, options, describe)
     }
 
-    /// The messages that are sent while time passes, each with its time.
+    /// The messages that are sent while the time advances, with their times.
     pub(crate) fn send_for(&mut self, length: u64) -> Vec<(u64, String)> {
         assert!(self.pass(length).is_none());
         self.sent_when()
@@ -25,7 +25,7 @@ impl<V: Venue> Bench<V> {
     }
 }
 
-/// One line for an event.
+/// The text of an event.
 fn describe(event: &Event<'_>, books: &Books) -> Option<String> {
     Some(match event {
         Event::Connected { epoch, .. } => format!("connected {}", epoch.0),
@@ -101,7 +101,7 @@ pub(crate) fn bayse(markets: &[&str]) -> Bench<Bayse> {
     )
 }
 
-/// The server's close, without a text.
+/// The server's close frame, without a reason.
 pub(crate) fn closed(code: u16) -> Disconnect {
     let reason = String::new();
     Disconnect::Closed { code, reason }

@@ -1,4 +1,4 @@
-//! The counts of a session, and its queue.
+//! The counts of a session, and its outbox.
 
 use ticklot::driver::NextAction;
 use ticklot::jayx::Envelope;
@@ -26,10 +26,10 @@ fn connections_and_messages_are_counted() {
     bench.session.abandon(&mut bench.books);
     let stats = bench.session.stats();
     assert_eq!((stats.connects, stats.disconnects), (4, 4));
-    // Without a connection it does nothing.
+    // Without a connection, a frame is dropped.
     bench.session.abandon(&mut bench.books);
     assert_eq!(bench.session.stats().disconnects, 4);
-    // A failed attempt is one too.
+    // A failed attempt also counts.
     bench.end(&Disconnect::Stopped);
     assert_eq!(bench.session.stats().disconnects, 5);
 }
@@ -49,7 +49,7 @@ fn no_reconnect_means_one_connection() {
     assert_eq!(ended.end(&closed(1000)), NextAction::Done);
 }
 
-/// A driver asks only when it says so: neither ever nor never.
+/// `has_outgoing` is true exactly while there is a message.
 #[test]
 fn has_outgoing_until_sent() {
     let mut bench = jayx(Envelope::Plain);
@@ -62,7 +62,7 @@ fn has_outgoing_until_sent() {
     assert!(!bench.session.has_outgoing(bench.now));
 }
 
-/// Each shape is learnt from the first message that has it.
+/// A format is learned from its first message.
 #[test]
 fn decode_paths_are_counted() {
     let levels = r#"[{"lots": 1, "ticks": 10}, {"lots": 2, "ticks": 9}]"#;

@@ -1,4 +1,4 @@
-//! JayX: several topics on a connection, and what is kept beside the books.
+//! JayX: several topics on a connection, the envelope, candles and accounts.
 
 use ticklot::driver::NextAction;
 use ticklot::jayx::{ApiKey, BuildError, Envelope, JayX, Plan, SubscribeError, Topic};
@@ -76,7 +76,7 @@ fn reconnect_subscribes_everything_again() {
     assert_eq!(plain.sent().len(), 5, "at once");
 }
 
-/// A server that repeats its packets draws one subscription, on each connection.
+/// A server that repeats its packets receives one subscription per connection.
 #[test]
 fn repeated_handshake_subscribes_once() {
     let mut bench = everything(Envelope::SocketIo);
@@ -132,11 +132,7 @@ fn candles_are_kept_by_symbol() {
     assert_eq!((minutes.len(), minutes.last().unwrap().close.0), (1, 3));
     assert_eq!(candles(&bench, "ETHUSDT", "60").unwrap().len(), 1);
     assert!(candles(&bench, "ETHUSDT", "1").is_none());
-    assert_eq!(
-        bench.session.stats().unrequested,
-        1,
-        "candles that nobody asked for"
-    );
+    assert_eq!(bench.session.stats().unrequested, 1, "unrequested candles");
 
     assert!(bench.pass(6 * SECOND).is_none());
     assert!(
@@ -244,7 +240,7 @@ fn ambiguous_symbols_need_a_plan() {
     assert!(!JayX::connection().wants_connection());
 }
 
-/// A book that is not followed is not kept.
+/// The book of an unfollowed symbol is not stored.
 #[test]
 fn unrequested_book_is_dropped() {
     let venue = JayX::connection()
@@ -258,7 +254,7 @@ fn unrequested_book_is_dropped() {
     assert!(bench.books.last_known(BookId(0)).is_none());
 }
 
-/// A connection whose envelope is not known, at the base URL `ws://h`.
+/// A connection with an unknown envelope and the base URL `ws://h`.
 fn unknown_envelope() -> Bench<JayX> {
     let venue = JayX::new("BTCUSDT").url("ws://h").build().unwrap();
     Bench::new(venue, options())
@@ -266,7 +262,7 @@ fn unknown_envelope() -> Bench<JayX> {
 
 const SOCKET_IO: &str = "ws://h/socket.io/?EIO=4&transport=websocket";
 
-/// The server closes, and the next attempt's time comes.
+/// Ends the connection, and advances the time to the next attempt.
 fn reconnect(bench: &mut Bench<JayX>) {
     bench.wait_after(&crate::bench::closed(1000));
     bench.open();
@@ -319,7 +315,7 @@ fn refused_upgrade_selects_plain() {
     let mut bench = Bench::new(venue, options);
     assert_eq!(bench.end(&refused(404)), NextAction::Connect, "at once");
     assert_eq!(bench.session.url(), "ws://h");
-    // Both were refused: that is one attempt, and the search begins again after the backoff.
+    // Both envelopes were refused: that counts as one attempt, and detection restarts after the backoff.
     bench.wait_after(&refused(404));
     assert_eq!(bench.session.url(), SOCKET_IO);
     assert_eq!(bench.end(&refused(404)), NextAction::Connect);
@@ -359,7 +355,7 @@ fn open_packet_selects_socket_io() {
     bench.frame("40");
     bench.frame(&packet_book(10, 11));
     reconnect(&mut bench);
-    // A slow server is not taken for another one.
+    // A slow server keeps its envelope.
     assert!(bench.pass(19 * SECOND).is_none());
     bench.frame(OPEN);
     bench.frame("40");
@@ -368,7 +364,7 @@ fn open_packet_selects_socket_io() {
         !bench.events().iter().any(|it| it.contains("Protocol")),
         "once"
     );
-    // One that no longer answers the handshake may have changed.
+    // A server that no longer completes the handshake may have changed its envelope.
     reconnect(&mut bench);
     let over = bench.pass(20 * SECOND).expect("no handshake");
     assert!(matches!(bench.end(&over), NextAction::WaitUntil(_)));

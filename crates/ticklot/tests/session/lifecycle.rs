@@ -1,4 +1,4 @@
-//! The rules that hold for every venue, and JayX's.
+//! Handshakes, reconnects, timeouts and frames of a session.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn socket_io_handshake_to_book() {
     assert_eq!(bench.frame("2"), CallOutcome::Control);
     assert_eq!(bench.sent(), ["3"]);
     assert_eq!(bench.frame(&packet_book(10, 11)), CallOutcome::Data);
-    // Packets of the session's own are not counted as frames.
+    // Packets of the protocol itself are not counted as frames.
     assert_eq!(
         bench.events(),
         [
@@ -113,7 +113,7 @@ fn books_wait_for_next_snapshot() {
     assert_eq!(
         seen.best_bid().unwrap().ticks.0,
         10,
-        "still there to be looked at"
+        "its last levels are still readable"
     );
 
     bench.now = Nanos(2 * SECOND);
@@ -121,7 +121,7 @@ fn books_wait_for_next_snapshot() {
     assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     bench.frame(OPEN);
     bench.frame("40");
-    assert_eq!(bench.sent().len(), 2, "joined and subscribed again");
+    assert_eq!(bench.sent().len(), 2, "namespace and subscription again");
     assert_eq!(bench.books.state(BOOK), BookState::Disconnected);
     bench.frame(&packet_book(8, 9));
     let book = bench.books.live(BOOK).unwrap();
@@ -146,11 +146,11 @@ fn reconnect_waits_double_and_reset() {
     let waits: Vec<u64> = (0..8).map(|_| wait()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
 
-    // Open is not yet good: a server that accepts and drops must not be hammered.
+    // An open connection does not reset the backoff: the server may accept and drop each connection.
     bench.open();
     let wait = bench.wait_after(&Disconnect::Failed("dropped".into()));
     assert_eq!(wait, Duration::from_secs(30));
-    // Nor is a handshake, or a refusal, or garbage.
+    // Neither does a handshake, a refusal or invalid data.
     bench.open();
     bench.frame(OPEN);
     bench.frame("42[");
@@ -158,7 +158,7 @@ fn reconnect_waits_double_and_reset() {
     let wait = bench.wait_after(&Disconnect::Ended(EndReason::Refused("no".to_owned())));
     assert_eq!(wait, Duration::from_secs(30));
     bench.open();
-    // A book is not enough: a server that sends one and drops the connection must not be hammered either.
+    // Neither does a book: the server may send one and drop each connection.
     bench.frame(&packet_book(10, 11));
     let wait = bench.wait_after(&closed(1000));
     assert_eq!(wait, Duration::from_secs(30));
@@ -167,7 +167,7 @@ fn reconnect_waits_double_and_reset() {
     bench.now.0 += 5 * SECOND;
     let wait = bench.wait_after(&closed(1000));
     assert_eq!(wait, Duration::from_secs(1), "a book and five seconds");
-    // A connection that lasted is good too.
+    // A connection that lasted resets it.
     let mut bench = jayx(Envelope::SocketIo);
     bench.end(&Disconnect::Silent);
     bench.end(&Disconnect::Silent);
@@ -181,7 +181,7 @@ fn reconnect_waits_double_and_reset() {
     );
 }
 
-/// The waits after each of three failures, in nanoseconds.
+/// The waits after three failures, in nanoseconds.
 fn drawn_waits(seed: Option<u64>, id: u32) -> Vec<u64> {
     let mut options = Options::default();
     options.seed = seed;
@@ -227,12 +227,12 @@ fn retry_after_is_respected() {
         bench.end(&busy(90 * SECOND)),
         NextAction::WaitUntil(now.after(Duration::from_secs(91)))
     );
-    // The backoff grows as after any other failure.
+    // The backoff grows as after other failures.
     assert_eq!(
         bench.end(&busy(1)),
         NextAction::WaitUntil(now.after(Duration::from_nanos(2 * SECOND + 1)))
     );
-    // However long it is, it is at most five minutes.
+    // The wait is at most five minutes.
     let wait = jayx(Envelope::SocketIo).wait_after(&Disconnect::Busy {
         retry_after: Duration::MAX,
         error: "429".into(),
@@ -278,7 +278,7 @@ fn attempts_are_bounded_when_asked() {
     assert_eq!(
         bench.end(&refused()),
         NextAction::Done,
-        "a wrong address is told at once"
+        "an invalid URL ends the connection at once"
     );
     let socket_io = || JayX::new("X").envelope(Envelope::SocketIo).build().unwrap();
     let mut bench = Bench::new(socket_io(), rules.clone());
@@ -335,7 +335,7 @@ fn silent_book_alone_is_stale() {
     assert!(bench.pass(3 * SECOND).is_none());
     assert_eq!(bench.events(), ["b: live to stale by timeout"]);
     assert!(bench.pass(30 * SECOND).is_none());
-    assert!(bench.events().is_empty(), "told once");
+    assert!(bench.events().is_empty(), "reported once");
     bench.frame(&bayse_book("m", "a"));
     assert!(bench.books.live(BOOK).is_some(), "a snapshot repairs it");
 }
@@ -470,7 +470,7 @@ fn bad_line_changes_nothing_else() {
         bench.books.live(BookId(1)).is_some(),
         "the other outcome is not concerned"
     );
-    // What the refused lines had for their book is lost: it waits for the next snapshot.
+    // The updates of the refused lines are lost: the book waits for the next snapshot.
     assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
     bench.frame(&bayse_book("m", "yes"));
     assert!(bench.books.live(BOOK).is_some());
@@ -548,7 +548,7 @@ fn wrong_url_is_final() {
         bench.end(&Disconnect::Impossible("not a URL".into())),
         NextAction::Done
     );
-    // Nor does a second end bring it back.
+    // A second end does not restart it.
     assert_eq!(bench.end(&Disconnect::Silent), NextAction::Done);
     bench.session.resume();
     assert_eq!(
@@ -582,8 +582,8 @@ fn url_builder_order_is_free() {
     assert_eq!(Venue::url(&bayse), "ws://h/ws/v1/markets");
 }
 
-/// A frame that waited since 10 s is taken up at `now`; returns the book's age then, and its state.
-fn taken_up(now: u64) -> (Bench<JayX>, u64, BookState) {
+/// Processes a frame of 10 s at `now`. Returns the age of the book and its state.
+fn frame_processed_at(now: u64) -> (Bench<JayX>, u64, BookState) {
     let mut bench = jayx(Envelope::Plain);
     bench.now = Nanos(10 * SECOND);
     bench.open();
@@ -600,9 +600,9 @@ fn taken_up(now: u64) -> (Bench<JayX>, u64, BookState) {
 
 #[test]
 fn waiting_frame_keeps_its_age() {
-    let (mut bench, age, state) = taken_up(13);
+    let (mut bench, age, state) = frame_processed_at(13);
     assert_eq!((age, state), (3, BookState::Live));
-    // It is stale 5 s after it was received, not after it was taken up.
+    // It becomes stale 5 s after it was received, not after it was processed.
     assert_eq!(bench.session.deadline(), Some(Nanos(15 * SECOND)));
     assert!(bench.pass(2 * SECOND).is_none());
     assert_eq!(bench.books.state(BookId(0)), BookState::Stale);
@@ -612,7 +612,7 @@ fn waiting_frame_keeps_its_age() {
 
 #[test]
 fn expired_frame_makes_stale_book() {
-    let (mut bench, age, state) = taken_up(17);
+    let (mut bench, age, state) = frame_processed_at(17);
     assert_eq!((age, state), (7, BookState::Stale));
     assert_eq!(
         bench.events()[1..],

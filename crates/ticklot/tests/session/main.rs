@@ -1,17 +1,17 @@
-//! The session's rules in virtual time: no socket, no clock, no waiting.
+//! The session in virtual time: no socket, no clock, no waiting.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 mod bayse;
 mod bench;
 mod counts;
-mod found;
 mod jayx;
+mod lifecycle;
 mod memory;
-mod neutral;
-mod odd;
-mod rules;
+mod regressions;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;
 mod tap;
+mod test_venue;
+mod unusual_messages;

@@ -1,4 +1,4 @@
-//! The budget of a feed's memory.
+//! The memory budget of a feed.
 
 use ticklot::bayse::{self, Bayse, Topic};
 use ticklot::jayx::{Envelope, JayX};
@@ -24,7 +24,7 @@ impl ticklot::Handler for Quiet {
 
 impl<V: Venue> OnMessage<V> for Quiet {}
 
-/// An order book of so many bids.
+/// An order book with this many bids.
 fn book(bids: i64) -> String {
     let bids: Vec<String> = (0..bids)
         .map(|at| format!(r#"{{"ticks":{},"lots":5,"count":1}}"#, 900_000 - at))
@@ -57,7 +57,7 @@ fn refused_growth_is_a_gap() {
     assert!(bench.books.live(BookId(0)).is_some(), "a book that fits");
 }
 
-/// A book and white space behind it.
+/// An order book followed by white space.
 fn spaced(bytes: usize) -> String {
     let book = book(10);
     let space = " ".repeat(bytes - book.len());
@@ -75,13 +75,13 @@ fn long_frames_charge_decoder_buffers() {
     assert_eq!(bench.books.memory() - before, 4 * (100 << 10));
     bench.frame(&spaced(80 << 10));
     assert_eq!(bench.books.memory() - before, 4 * (100 << 10), "kept");
-    // More than a quarter of the limit: such buffers are freed.
+    // Buffers of more than a quarter of the limit are freed.
     bench.frame(&spaced(600 << 10));
     assert_eq!(bench.books.memory(), before);
     assert_eq!(bench.books.state(BookId(0)), BookState::Live);
 }
 
-/// A flat book keeps a snapshot beside the next one, which need not be larger.
+/// A flat book stores the next snapshot in a second buffer, even if it is not larger.
 #[test]
 fn second_snapshot_is_charged() {
     let mut books = Books::new();
@@ -99,7 +99,7 @@ fn second_snapshot_is_charged() {
     for session in &mut sessions {
         let _ = session.opened(Nanos(0), &mut books, &mut Quiet);
     }
-    // Short of a frame whose decoder is charged.
+    // Shorter than a frame whose decoder is charged.
     let book = book(1_500);
     for time in 1..3 {
         for session in &mut sessions {
@@ -131,12 +131,12 @@ fn invented_outcomes_respect_budget() {
     assert!(bench.books.memory() <= 256 << 10);
     let refused = |line: &String| line.contains("no room");
     let bad = bench.events().iter().filter(|it| refused(it)).count();
-    // The last one may have had room for itself and not for its levels.
+    // There may have been room for the last book, but not for its levels.
     assert!(
         bad == 1_000 - books || bad == 1_001 - books,
         "{bad} of {books}"
     );
-    // Those that there are go on.
+    // Existing books are still updated.
     bench.frame(&bayse_book("m", "outcome-0"));
     assert!(bench.events().iter().all(|line| !refused(line)));
 }
@@ -163,7 +163,7 @@ fn connections_share_one_budget() {
     assert!(books.memory() <= 200 << 10);
 }
 
-/// Sends each command; returns how many were refused for memory.
+/// Sends each command, and returns the number of refusals because of memory.
 fn refused<V: Venue>(
     bench: &mut Bench<V>,
     commands: impl IntoIterator<Item = V::Command>,
@@ -188,9 +188,9 @@ fn room_names_are_charged() {
     let followed = bench.session.venue().topics().count();
     assert_eq!(followed, 100 - count);
     assert!(bench.books.memory() >= followed * 1_000, "the names count");
-    // One that is followed already needs no room.
+    // A topic that is followed already needs no room.
     assert_eq!(refused(&mut bench, [follow(0)]), 0);
-    // While the server knows a room it is being left, and its name is needed.
+    // Until the server confirms an unsubscription, the room's name is needed.
     bench.open();
     bench.sent();
     let full = bench.books.memory();
@@ -281,7 +281,7 @@ fn reservations_get_a_quarter() {
     assert_eq!(bench.books.memory(), before + (6 << 10));
     drop(second);
     assert_eq!(bench.books.memory(), before);
-    // Books that fill the budget leave nothing to reserve; what is reserved is not theirs.
+    // When books fill the budget, nothing can be reserved. Books cannot use reserved memory.
     let reserved = bench.books.reserve(16 << 10).unwrap();
     let largest = |bench: &mut Bench<JayX>| {
         let sizes = (100..1_000).step_by(20);

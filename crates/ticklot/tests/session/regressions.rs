@@ -1,4 +1,4 @@
-//! What the deterministic simulation found, each as small as it gets.
+//! Regression tests for findings of the deterministic simulation.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,7 @@ use ticklot::{Books, ConnectionId, Disconnect, Event, Nanos, Session};
 
 use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, jayx, options};
 
-/// Three connections that share their books, as those of a feed do; all books are live at 1 s.
+/// Three connections that share their books, as in a feed. All books are live at 1 s.
 fn three() -> (Vec<Session<JayX>>, Books) {
     let mut books = Books::new();
     let mut sessions = Vec::new();
@@ -29,7 +29,7 @@ fn three() -> (Vec<Session<JayX>>, Books) {
     (sessions, books)
 }
 
-/// How many books are live at each event.
+/// Records the number of live books at each event.
 fn count(live: &mut Vec<usize>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<()> {
     |_, books| {
         live.push(books.ids().filter(|id| books.live(*id).is_some()).count());
@@ -37,8 +37,7 @@ fn count(live: &mut Vec<usize>) -> impl FnMut(Event<'_>, &Books) -> ControlFlow<
     }
 }
 
-/// A process that was suspended finds frames to be read before its timers have run, of one
-/// connection before the others.
+/// After a suspend, a process may read the frames of one connection before any timer runs.
 #[test]
 fn late_frame_expires_all_books() {
     let (mut sessions, mut books) = three();
@@ -83,7 +82,7 @@ fn missing_book_retries_with_backoff() {
     bench.events();
     let mut attempts = 0;
     for timeout in [10, 20, 40, 80, 160, 160] {
-        // The server's pings go on meanwhile.
+        // The server continues to send pings.
         for _ in 0..(timeout / 10) {
             assert!(bench.pass(10 * SECOND - 1).is_none());
             assert!(!bench.sent().iter().any(|sent| sent.starts_with("42")));
@@ -99,7 +98,7 @@ fn missing_book_retries_with_backoff() {
             Some(&unconfirmed),
             "reported each time"
         );
-        // A book that cannot be is no answer either.
+        // An invalid book does not confirm the subscription.
         bench.frame(TWICE);
         bench.events();
     }
@@ -120,44 +119,43 @@ fn missing_book_retries_with_backoff() {
 }
 
 impl Bench<Bayse> {
-    fn stage(&self, topic: &Topic) -> Option<SubscriptionState> {
+    fn state(&self, topic: &Topic) -> Option<SubscriptionState> {
         let mut topics = self.session.venue().topics();
-        topics.find(|(it, _)| *it == topic).map(|(_, stage)| stage)
+        topics.find(|(it, _)| *it == topic).map(|(_, state)| state)
     }
 }
 
-/// The answers to two requests for the same room come late, after another was asked for: both are
-/// about the first.
+/// Late replies to two requests for the same room, after a request for another room: both refer to the first room.
 #[test]
 fn late_refusal_names_its_room() {
     const REFUSED: &str =
         r#"{"type":"error","data":{"message":"unknown market: ghost"},"timestamp":1}"#;
     let mut bench = bayse(&["ghost"]).opened();
     assert!(bench.pass(5 * SECOND).is_none());
-    assert_eq!(bench.sent().len(), 1, "asked for again");
+    assert_eq!(bench.sent().len(), 1, "requested again");
     let healthy = Topic::user_trades("ada");
     bench.command(Command::Subscribe(healthy.clone()));
     bench.sent();
     for _ in 0..3 {
         bench.frame(REFUSED);
     }
-    assert_eq!(bench.stage(&healthy), Some(SubscriptionState::Requested));
+    assert_eq!(bench.state(&healthy), Some(SubscriptionState::Requested));
     assert_eq!(
-        bench.stage(&Topic::order_book("ghost")),
+        bench.state(&Topic::order_book("ghost")),
         Some(SubscriptionState::Refused)
     );
 
-    // Nor when it is desired no more.
+    // The same when it is no longer desired.
     bench.command(Command::Unsubscribe(Topic::order_book("ghost")));
     bench.command(Command::Subscribe(Topic::order_book("ghost")));
     bench.sent();
     bench.command(Command::Unsubscribe(Topic::order_book("ghost")));
     bench.frame(REFUSED);
-    assert_eq!(bench.stage(&healthy), Some(SubscriptionState::Requested));
+    assert_eq!(bench.state(&healthy), Some(SubscriptionState::Requested));
 }
 
 #[test]
-fn stray_confirmations_fill_no_queue() {
+fn orphan_confirmations_fill_no_queue() {
     let mut bench = bayse(&["a"]).opened();
     for n in 0..5_000 {
         let room = if n % 2 == 0 { 0 } else { n };

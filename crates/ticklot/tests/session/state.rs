@@ -1,4 +1,4 @@
-//! Changes of a book's state: one event for each, in the call that caused it.
+//! Changes of a book's state: one event for each, within the call that causes it.
 
 use std::ops::ControlFlow;
 
@@ -16,14 +16,14 @@ use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, 
 const BOOK: BookId = BookId(0);
 const GAP: BookState = BookState::Gap(Gap::Refused);
 
-/// A line that is no JSON.
+/// Invalid JSON.
 const NO_JSON: &str = r#"{"type""#;
 
-/// A JayX book with the same price twice, which no book can hold.
+/// A JayX book with a repeated price, which is invalid.
 const TWICE: &str = r#"42["orderbook",{"orderBook":{"asks":[{"ticks":1,"lots":5},{"ticks":1,"lots":5}],"bids":[]}}]"#;
 
 impl<V: ticklot::venue::Venue> Bench<V> {
-    /// What the handler received in the call of `frame`.
+    /// The events in the call of `frame`.
     fn events_of(&mut self, frame: &str) -> Vec<String> {
         self.events();
         self.frame(frame);
@@ -92,7 +92,7 @@ fn timeout_is_reported_once() {
     );
 }
 
-/// A call that finds its book stale reports that before its own work.
+/// A call reports a stale book before it processes its frame.
 #[test]
 fn timeout_precedes_late_snapshot() {
     let mut bench = live_jayx();
@@ -199,7 +199,7 @@ fn unsubscribing_reports_markets_books() {
     assert_eq!(bench.states(), [gone, gone, BookState::Live]);
 }
 
-/// By the books' ids: no two runs differ.
+/// In the order of the ids of the books, so that runs are deterministic.
 #[test]
 fn market_changes_have_one_order() {
     let mut bench = bayse(&["m"]);
@@ -232,7 +232,7 @@ fn abandoned_session_reports_nothing_later() {
     assert_eq!(bench.events(), ["connected 2"]);
 }
 
-/// The books keep their state, and no later call reports the dropped changes.
+/// The books keep their states, and later calls do not report the dropped changes.
 #[test]
 fn break_drops_pending_changes() {
     let mut bench = live_bayse();
@@ -261,7 +261,7 @@ fn break_drops_pending_changes() {
     );
 }
 
-/// A line of each kind that cannot be decoded, and the books that become gaps in its call.
+/// Asserts that an undecodable line makes exactly these books gaps.
 fn assert_gaps(line: &str, expected: &[u32]) {
     let mut bench = live_bayse();
     let told = bench.events_of(line);
@@ -320,7 +320,7 @@ fn invalid_json_costs_the_connection() {
     assert_gaps(r#"{"type":7,"data":{}}"#, &all);
 }
 
-/// JSON allows numbers that no 64-bit float holds: one that is used makes its own book a gap.
+/// JSON allows numbers beyond 64-bit floats. One in a used field makes its book a gap.
 #[test]
 fn number_beyond_double_is_gap() {
     let update = bayse_book("m", "yes");
@@ -332,7 +332,7 @@ fn number_beyond_double_is_gap() {
     }
 }
 
-/// One that is not used changes nothing: the book is applied, and stays live.
+/// In an unused field, it has no effect: the book is applied and stays live.
 #[test]
 fn unused_number_beyond_double() {
     let update = bayse_book("m", "yes");
@@ -413,8 +413,8 @@ fn jayx_gap_follows_the_event() {
     }
 }
 
-/// One bad line of a connection with many books: all are gaps in its call, nothing is sent because of
-/// it, and each is restored by its next update.
+/// A bad line of a connection with many books makes all of them gaps at once. Nothing is sent, and the next update of each
+/// book repairs it.
 #[test]
 fn bad_line_among_many_books() {
     const ROOMS: usize = 10_000;
@@ -454,7 +454,7 @@ fn bad_line_among_many_books() {
     assert!(bench.sent().is_empty());
 }
 
-/// Writes down a venue's own messages, and between them the events.
+/// Records the messages of a venue and the events in order.
 #[derive(Default)]
 struct Both(Vec<String>);
 
@@ -536,7 +536,7 @@ fn message_handler_can_break() {
     assert_eq!(both.0, ["Connected", "0 BTCUSDT"]);
 }
 
-/// A book that was sent at `sent` seconds of the server's clock.
+/// A book with the send time `sent`, in seconds of the server's clock.
 fn sent_book(sent: u64) -> String {
     let book = bayse_book("m", "yes");
     let timestamp = format!(
@@ -561,12 +561,12 @@ fn late_message_ages_its_book() {
     }
     assert!(bench.pass(29 * SECOND / 10).is_none());
     assert_eq!(bench.books.state(BOOK), BookState::Live);
-    // A little later, since the clocks may drift.
+    // With a tolerance, because clocks may drift.
     assert!(bench.pass(SECOND / 5).is_none());
     assert_eq!(bench.books.state(BOOK), BookState::Stale);
-    // One that waited for longer than that is stale at once.
+    // A message that waited for longer than that is stale at once.
     assert_eq!(receive(&mut bench, 14, 20), BookState::Stale);
-    // A send time in the future makes nothing fresher.
+    // A send time in the future does not make a book newer.
     assert_eq!(receive(&mut bench, 60, 21), BookState::Live);
     assert!(bench.pass(5 * SECOND).is_none());
     assert_eq!(bench.books.state(BOOK), BookState::Stale);

@@ -1,4 +1,4 @@
-//! What a tap sees, and when the flight recorder hands out an incident.
+//! The records of taps, and the incidents of the flight recorder.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use ticklot::{BookState, Books, ConnectionId, Disconnect, Event, Nanos, Session}
 
 use crate::bench::{Bench, OPEN, SECOND, bayse, bayse_book, closed, jayx, options, packet_book};
 
-/// Writes down what passes, a line each.
+/// Records the text of each wire event.
 #[derive(Clone, Debug, Default)]
 struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -76,7 +76,7 @@ fn taps_see_everything_in_order() {
 }
 
 #[test]
-fn what_was_fetched_is_seen() {
+fn taps_see_http_bodies() {
     let (mut bench, seen) = tapped(bayse(&["m"]));
     bench.open();
     let body = br#"[{"marketId":"m","outcomeId":"o","bids":[],"asks":[]}]"#;
@@ -177,7 +177,7 @@ fn invalidations_are_per_book() {
     );
 }
 
-/// The handler sees all books, so another connection's call may find them stale first.
+/// Another connection's call may find a book stale first, because the handler sees all books.
 #[test]
 fn stale_book_names_its_connection() {
     let mut books = Books::new();
@@ -227,21 +227,21 @@ impl Tap for Lost {
     }
 }
 
-/// A flight recorder behind a session, and the incidents that came of it.
+/// A session with a flight recorder, and its incidents.
 #[derive(Clone)]
 struct Flying(Arc<Mutex<(FlightRecorder, Vec<Incident>)>>);
 
 impl Flying {
-    fn over(bench: &mut Bench<JayX>, rules: FlightOptions) -> Self {
+    fn over(bench: &mut Bench<JayX>, options: FlightOptions) -> Self {
         let flying = Self(Arc::new(Mutex::new((
-            FlightRecorder::new(rules),
+            FlightRecorder::new(options),
             Vec::new(),
         ))));
         bench.session.tap(Box::new(flying.clone()));
         flying
     }
 
-    /// The incidents since the last look, each as the kinds and texts of its records.
+    /// The incidents since the last call: the kinds and texts of their records.
     fn incidents(&self, give_back: bool) -> Vec<Vec<(RecordKind, String)>> {
         let (flight, incidents) = &mut *self.0.lock().unwrap();
         let mut text = Vec::new();
@@ -271,11 +271,11 @@ impl Tap for Flying {
     }
 }
 
-fn rules(bytes: usize, every: u64, most: u32) -> FlightOptions {
-    let mut rules = FlightOptions::default();
-    rules.bytes = bytes;
-    (rules.min_interval, rules.max_incidents) = (Duration::from_secs(every), most);
-    rules
+fn flight_options(bytes: usize, every: u64, most: u32) -> FlightOptions {
+    let mut options = FlightOptions::default();
+    options.bytes = bytes;
+    (options.min_interval, options.max_incidents) = (Duration::from_secs(every), most);
+    options
 }
 
 fn cross(bench: &mut Bench<JayX>) {
@@ -286,7 +286,7 @@ fn cross(bench: &mut Bench<JayX>) {
 #[test]
 fn incident_ends_at_invalidation() {
     let mut bench = jayx(Envelope::Auto);
-    let flying = Flying::over(&mut bench, rules(1000, 60, 9));
+    let flying = Flying::over(&mut bench, flight_options(1000, 60, 9));
     bench.open();
     for price in 10..1000 {
         bench.frame(&packet_book(price, price + 1));
@@ -315,7 +315,7 @@ fn incident_ends_at_invalidation() {
 #[test]
 fn incidents_are_rate_limited() {
     let mut bench = jayx(Envelope::Auto);
-    let flying = Flying::over(&mut bench, rules(4096, 60, 3));
+    let flying = Flying::over(&mut bench, flight_options(4096, 60, 3));
     bench.open();
     cross(&mut bench);
     cross(&mut bench);
@@ -342,7 +342,7 @@ fn incidents_are_rate_limited() {
 #[test]
 fn incident_count_is_bounded() {
     let mut bench = jayx(Envelope::Auto);
-    let flying = Flying::over(&mut bench, rules(4096, 0, 3));
+    let flying = Flying::over(&mut bench, flight_options(4096, 0, 3));
     bench.open();
     for _ in 0..5 {
         cross(&mut bench);
@@ -354,7 +354,7 @@ fn incident_count_is_bounded() {
 #[test]
 fn oversized_frame_clears_ring() {
     let mut bench = jayx(Envelope::Auto);
-    let flying = Flying::over(&mut bench, rules(400, 60, 3));
+    let flying = Flying::over(&mut bench, flight_options(400, 60, 3));
     bench.open();
     bench.frame(&packet_book(10, 11));
     let huge = packet_book(12, 11).replace(

@@ -1,4 +1,4 @@
-//! The session's rules with a venue that is made for them.
+//! The session with a test venue.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::bench::{Bench, SECOND, options};
 
 const BOOK: BookId = BookId(0);
 
-/// A venue with one book, whose snapshot it can request. It sends a message each second.
+/// A venue with one book that can request its snapshot. It sends a message each second.
 #[derive(Default)]
 struct Metronome {
     due: Nanos,
     limit: Option<RateLimit>,
-    /// Whether a connection begins with a request.
+    /// Whether a connection starts with a request for a snapshot.
     requests: bool,
     slots: Vec<SendSlot>,
     resyncs: u32,
@@ -199,7 +199,7 @@ fn oversized_buffers_are_freed() {
     let mut bench = Bench::new(Metronome::default(), options);
     bench.open();
     let frame = |kib: usize| " x".repeat(kib << 9);
-    // Four bytes are charged for each, of a quarter of the limit at most.
+    // Each byte of a frame is charged four times, up to a quarter of the limit.
     for (kib, released) in [(100, 0), (256, 0), (257, 1), (100, 1)] {
         bench.frame(&frame(kib));
         assert_eq!(bench.session.venue().released, released, "{kib} KiB");

@@ -1,4 +1,4 @@
-//! Unusual messages: their cost, and their reports.
+//! Unusual messages: their effects and their reports.
 
 use ticklot::jayx::{ApiKey, Envelope, JayX, Topic};
 use ticklot::venue::CallOutcome;
@@ -8,7 +8,7 @@ use crate::bench::{Bench, PLAIN_BOOK, SECOND, bayse, bayse_book, jayx, options, 
 
 const BOOK: BookId = BookId(0);
 
-/// A connection in Socket.IO that announces these times.
+/// A Socket.IO connection with this open packet.
 fn joined(open: &str) -> Bench<JayX> {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
@@ -36,7 +36,7 @@ fn plain_frame_splits_into_lines() {
         ]
     );
     assert_eq!(bench.recorder.bad_bytes, "{");
-    // A handler that breaks off gets no more of the frame.
+    // After a break, the handler receives no more of the frame.
     bench.recorder.breaks = true;
     assert_eq!(bench.frame(&frame), CallOutcome::StopFeed);
     assert_eq!(bench.events().len(), 1);
@@ -56,7 +56,7 @@ fn empty_frame_is_skipped() {
     }
 }
 
-/// The book is applied, and the trade that could not be read is reported, on every connection alike.
+/// The book is applied and the undecodable trade is reported, with both envelopes.
 #[test]
 fn odd_trade_costs_no_book() {
     let good = r#"{"lots":1,"ticks":2,"side":"BUY","created":3}"#;
@@ -122,7 +122,7 @@ fn odd_order_costs_no_other() {
     );
 }
 
-/// The longest silence is bounded whatever the server announces, and there always is one.
+/// There is always a silence limit, and it has an upper bound.
 #[test]
 fn announced_silence_is_bounded() {
     for (times, seconds) in [
@@ -142,7 +142,7 @@ fn announced_silence_is_bounded() {
     }
 }
 
-/// What could not be read, or is not known, is at hand as it was received.
+/// Events contain the bytes of bad and unknown lines as received.
 #[test]
 fn bytes_of_odd_lines() {
     let book = bayse_book("m", "yes");

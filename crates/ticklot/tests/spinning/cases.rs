@@ -1,4 +1,4 @@
-//! What a feed that spins can get wrong and one on a runtime cannot.
+//! Cases that only apply to spinning feeds.
 
 use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
@@ -15,10 +15,10 @@ use ticklot::{
 
 use crate::feed::{frame, serve};
 
-/// How long a test waits before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit of a test.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A book that every message replaces.
+/// A venue with a book that each message replaces.
 struct Probe {
     url: String,
     book: Option<BookId>,
@@ -26,7 +26,7 @@ struct Probe {
     is_wanted: bool,
 }
 
-/// What a command of so many bytes does.
+/// The effect of a command.
 enum OnCommand {
     Send,
     Connect,
@@ -119,7 +119,7 @@ fn add(
     feed.add_with(Probe::new(url, OnCommand::Send), Options::default(), config)
 }
 
-/// A server that sends a frame each 50 ms.
+/// A server that sends a frame every 50 ms.
 fn steady() -> String {
     serve(|mut stream| {
         while stream.write_all(&frame("b")).is_ok() {
@@ -150,7 +150,7 @@ fn streams_without_descriptor_are_read() {
     }
     let began = Instant::now();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
-    while spinning.turn() && began.elapsed() < PATIENCE {}
+    while spinning.turn() && began.elapsed() < TIMEOUT {}
     drop(spinning);
     drop(feed);
     assert!(counts.iter().all(|count| *count >= 5), "{counts:?}");
@@ -193,7 +193,7 @@ fn one_turn_reads_a_burst() {
     assert_eq!(turns, [5]);
 }
 
-/// Two connections; a command fills one's socket, its server sends a book, reads all, and is silent.
+/// Runs one or two connections. A command fills the socket of the first; its server then sends a book and reads all.
 fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
     let (go, wait) = mpsc::channel::<()>();
     let url = serve(move |mut stream| {
@@ -218,7 +218,7 @@ fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
         }
         ControlFlow::<()>::Continue(())
     });
-    let remote = add(&mut feed, &url, config());
+    let handle = add(&mut feed, &url, config());
     if !single {
         let silent = serve(|mut stream| {
             let _ = stream.read(&mut [0]);
@@ -229,9 +229,9 @@ fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     let began = Instant::now();
     let mut sent = None;
-    while seen.borrow().is_empty() && spinning.turn() && began.elapsed() < PATIENCE {
+    while seen.borrow().is_empty() && spinning.turn() && began.elapsed() < TIMEOUT {
         if sent.is_none() && is_open.get() {
-            remote.send(16 << 20).unwrap();
+            handle.send(16 << 20).unwrap();
             for _ in 0..100 {
                 spinning.turn();
                 std::thread::sleep(Duration::from_millis(1));
@@ -245,14 +245,14 @@ fn blocked(single: bool) -> (Vec<(Nanos, Nanos)>, Nanos) {
     (seen.into_inner(), sent.unwrap())
 }
 
-/// Two seconds: a pause counts from one second.
+/// Takes two seconds, because pauses up to one second are ignored.
 #[test]
 fn book_behind_blocked_write() {
     let (seen, _) = blocked(false);
     assert_eq!(seen.len(), 1);
 }
 
-/// Two seconds, as above.
+/// Takes two seconds, as above.
 #[test]
 fn age_behind_blocked_write() {
     let (seen, sent) = blocked(true);
@@ -296,14 +296,14 @@ fn commands_behind_a_close_wait() {
     let url = serve(move |_| to.send(()).unwrap());
     let mut feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::<()>::Continue(()));
     let venue = Probe::new(&url, OnCommand::Connect);
-    let remote = feed.add_with(venue, Options::default(), config());
-    remote.close().unwrap();
-    remote.send(1).unwrap();
+    let handle = feed.add_with(venue, Options::default(), config());
+    handle.close().unwrap();
+    handle.send(1).unwrap();
     feed.spin(&SpinOptions::default()).unwrap();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     let began = Instant::now();
     let mut is_connected = false;
-    while !is_connected && spinning.turn() && began.elapsed() < PATIENCE {
+    while !is_connected && spinning.turn() && began.elapsed() < TIMEOUT {
         is_connected = connected.try_recv().is_ok();
     }
     assert!(is_connected);
@@ -319,7 +319,7 @@ fn processors() -> String {
     list.unwrap().trim().to_owned()
 }
 
-/// The helper thread of a feed inherits the processors of its parent, which must not be bound any more.
+/// The thread must be unbound afterwards, because the helper thread of the next feed inherits its affinity.
 #[cfg(target_os = "linux")]
 #[test]
 fn spinning_thread_is_bound() {
@@ -345,7 +345,7 @@ fn dial_panic_is_propagated() {
     add(&mut feed, &steady(), config);
     let began = Instant::now();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
-    let turns = || while spinning.turn() && began.elapsed() < PATIENCE {};
+    let turns = || while spinning.turn() && began.elapsed() < TIMEOUT {};
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(turns)).is_err();
     drop(spinning);
     drop(feed);
@@ -363,9 +363,9 @@ fn commands_need_no_stack() {
         ControlFlow::<()>::Continue(())
     });
     let venue = Probe::new("ws://127.0.0.1:1", OnCommand::End);
-    let remote = feed.add_with(venue, Options::default(), config());
+    let handle = feed.add_with(venue, Options::default(), config());
     for _ in 0..1_024 {
-        remote.send(0).unwrap();
+        handle.send(0).unwrap();
     }
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();
     spinning.turn();

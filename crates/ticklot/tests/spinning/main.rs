@@ -1,4 +1,4 @@
-//! The tests of a feed's share of a thread, again over a feed that spins, and its own cases.
+//! The fairness tests with a spinning feed, and cases of spinning feeds only.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 mod cases;

@@ -1,4 +1,4 @@
-//! A session under test in virtual time: no socket, no clock, no waiting.
+//! A session in virtual time: no socket, no clock, no waiting.
 
 #![allow(dead_code)] // each test binary uses a part
 
@@ -13,7 +13,7 @@ use ticklot::{
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
-/// The text of an event; none for one that a test binary does not record.
+/// The text of an event; none for an event that the test binary does not record.
 pub(crate) type Describe = fn(&Event<'_>, &Books) -> Option<String>;
 
 /// A session with its books, its time, and a handler that records.
@@ -22,7 +22,7 @@ pub(crate) struct Bench<V: Venue> {
     pub(crate) books: Books,
     pub(crate) now: Nanos,
     pub(crate) recorder: Recorder,
-    /// Sent messages, and when.
+    /// The sent messages, with their times.
     wire: Vec<(u64, String)>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Recorder {
     pub(crate) breaks: bool,
     /// The times of the trades that followed the last book.
     pub(crate) trades: String,
-    /// The bytes of the last line that could not be read or is not known.
+    /// The bytes of the last bad or unknown line.
     pub(crate) bad_bytes: String,
 }
 
@@ -103,7 +103,7 @@ impl<V: Venue> Bench<V> {
         assert_eq!(self.session.next(self.now), NextAction::Open);
     }
 
-    /// Opens the connection; its first events and messages are dropped.
+    /// Opens the connection, and drops its first events and messages.
     pub(crate) fn opened(mut self) -> Self {
         self.open();
         let _ = (self.sent_when(), self.events());
@@ -118,13 +118,13 @@ impl<V: Venue> Bench<V> {
         let _ = self.call(|it, now, books, handler| it.command(command, now, books, handler));
     }
 
-    /// The connection or the attempt ends.
+    /// Ends the connection or the attempt.
     pub(crate) fn end(&mut self, reason: &Disconnect) -> NextAction {
         let _ = self.call(|it, now, books, handler| it.disconnected(now, reason, books, handler));
         self.session.next(self.now)
     }
 
-    /// The same, and the time of the next attempt comes. Returns the wait.
+    /// As [`Bench::end`], and advances the time to the next attempt. Returns the wait.
     pub(crate) fn wait_after(&mut self, reason: &Disconnect) -> Duration {
         match self.end(reason) {
             NextAction::WaitUntil(until) => {
@@ -136,8 +136,8 @@ impl<V: Venue> Bench<V> {
         }
     }
 
-    /// Lets nanoseconds pass as a driver does: it sends the messages that are due and calls the session at its
-    /// deadlines. Returns why the connection ends, if it does.
+    /// Advances the time by `length` ns as a driver does: it sends due messages and calls the session at its deadlines.
+    /// Returns the reason if the connection ends.
     pub(crate) fn pass(&mut self, length: u64) -> Option<Disconnect> {
         let until = Nanos(self.now.0 + length);
         let mut calls = 0;
@@ -145,7 +145,7 @@ impl<V: Venue> Bench<V> {
         while let Some(deadline) = self.session.deadline().filter(|it| *it <= until) {
             calls += 1;
             let now = self.now;
-            assert!(calls < 10_000, "{deadline:?} again and again at {now:?}");
+            assert!(calls < 10_000, "{deadline:?} repeats at {now:?}");
             self.now = deadline.max(now);
             let end = self.call(Session::timeout);
             if end.is_some() {
@@ -159,7 +159,7 @@ impl<V: Venue> Bench<V> {
 
     /// Takes the messages that can be sent now.
     pub(crate) fn send(&mut self) {
-        // A driver asks for a message only if there is one, or when a deadline comes.
+        // A driver polls for messages only if `has_outgoing`, or at a deadline.
         let is_empty = !self.session.has_outgoing(self.now);
         let deadline = self.session.deadline();
         while let Some(message) = self.session.outgoing(self.now) {
@@ -174,7 +174,7 @@ impl<V: Venue> Bench<V> {
         }
     }
 
-    /// The messages since the last call, and when each was sent.
+    /// The messages since the last call, with their times.
     pub(crate) fn sent_when(&mut self) -> Vec<(u64, String)> {
         self.send();
         std::mem::take(&mut self.wire)
@@ -186,7 +186,7 @@ impl<V: Venue> Bench<V> {
     }
 }
 
-/// No jitter in reconnects, so that waits are known; books are stale after five seconds.
+/// Reconnects without jitter, so that waits are exact. Books become stale after five seconds.
 pub(crate) fn options() -> Options {
     let mut options = Options::default();
     options.reconnect.jitter = false;
