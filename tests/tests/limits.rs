@@ -179,7 +179,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn is_no_limit(path: &str, name: &str) -> bool {
     path.ends_with("fast/cursor.rs")
         || path.ends_with("socket_io.rs") && name == "MAX_PAYLOAD"
-        || matches!(name, "MAX_DOUBLINGS" | "MAX_TOGETHER")
+        || matches!(name, "MAX_DOUBLINGS" | "MAX_PER_MESSAGE")
 }
 
 #[test]

@@ -74,17 +74,14 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         loop {
             let mut half_closed = None;
             let now = self.link.refresh_now();
-            let reason = match self.link.session.next(now) {
+            let next = self.link.session.next(now);
+            let reason = match next {
                 NextAction::Connect | NextAction::Open => self.connect(&mut half_closed).await,
-                NextAction::WaitUntil(time) => match self.wait(Some(time)).await {
-                    Some(reason) => reason,
-                    None => continue,
-                },
-                NextAction::Idle => match self.wait(None).await {
-                    Some(reason) => reason,
-                    None => continue,
-                },
                 NextAction::Done => Disconnect::Stopped,
+                NextAction::WaitUntil(_) | NextAction::Idle => match self.wait(next).await {
+                    Some(reason) => reason,
+                    None => continue,
+                },
             };
             self.link.disconnected(&reason);
             if let Some((connection, code)) = half_closed {
@@ -98,9 +95,12 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         }
     }
 
-    /// Waits for `until` or the next control message, and handles the latter.
-    async fn wait(&mut self, until: Option<Nanos>) -> Option<Disconnect> {
-        let time = until.map(|time| self.link.clock.wake_at(time));
+    /// Waits for the time of `next`, if any, or the next control message, and handles the latter.
+    async fn wait(&mut self, next: NextAction) -> Option<Disconnect> {
+        let time = match next {
+            NextAction::WaitUntil(time) => Some(self.link.clock.wake_at(time)),
+            _ => None,
+        };
         let wait = async {
             match time {
                 Some(time) => sleep_until(time).await,

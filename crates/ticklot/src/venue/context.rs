@@ -1,4 +1,4 @@
-//! The context of a call to a venue.
+//! [`Context`]: the books, the outbox and the handler of a session, during one call to its venue.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::venue::on_message::OnMessage;
 
 use super::{Delta, ResyncReply, Snapshot, Stats, Venue};
 
-/// A message that was applied to a book, or was to be.
+/// A snapshot or delta that is applied to a book.
 struct Applied<'a> {
     book: BookId,
     kind: UpdateKind,
-    /// How many levels it has.
+    /// The number of its levels.
     levels: usize,
     line: u32,
     bytes: &'a [u8],
@@ -56,19 +56,19 @@ impl Applied<'_> {
     }
 }
 
-/// What a venue works with during one call.
+/// The session's side of one call to a [`Venue`]: the methods change books, queue messages and emit events.
 #[derive(Debug)]
 pub struct Context<'a, H: ?Sized> {
     pub(crate) connection: ConnectionId,
     pub(crate) frame: u64,
-    /// The earliest time at which the frame can have arrived.
+    /// The earliest possible time of the frame's arrival.
     pub(crate) as_of: Nanos,
     pub(crate) received: Nanos,
     pub(crate) now: Nanos,
     pub(crate) lateness: &'a mut Lateness,
     pub(crate) epoch: Epoch,
     pub(crate) books: &'a mut Books,
-    /// The connection's slot in the books.
+    /// The index of the connection in the books.
     pub(crate) slot: usize,
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) stats: &'a mut Stats,
@@ -82,7 +82,7 @@ pub struct Context<'a, H: ?Sized> {
     pub(crate) handler: &'a mut H,
 }
 
-/// The call's circumstances, and what the venue notes.
+/// Identity, times and counts.
 impl<H: ?Sized> Context<'_, H> {
     /// The connection.
     #[must_use]
@@ -90,19 +90,19 @@ impl<H: ?Sized> Context<'_, H> {
         self.connection
     }
 
-    /// The frame's number.
+    /// The number of the frame.
     #[must_use]
     pub fn frame(&self) -> u64 {
         self.frame
     }
 
-    /// When the frame was received: the time of its books and events.
+    /// When the frame was received. This is the time of its book updates and events.
     #[must_use]
     pub fn received(&self) -> Nanos {
         self.received
     }
 
-    /// Now. Later than [`Context::received`] when the frame has waited behind others.
+    /// The current time. It is later than [`Context::received`] if the frame waited behind others.
     #[must_use]
     pub fn now(&self) -> Nanos {
         self.now
@@ -114,7 +114,7 @@ impl<H: ?Sized> Context<'_, H> {
         self.epoch
     }
 
-    /// Where and when the frame was received.
+    /// The connection, the number and the time of the frame.
     #[must_use]
     pub fn receipt(&self) -> Receipt {
         Receipt {
@@ -135,22 +135,21 @@ impl<H: ?Sized> Context<'_, H> {
         self.outbox
     }
 
-    /// Whether the feed's budget of memory has room for a book of this instrument
-    /// ([`Options::max_memory`](crate::Options::max_memory)): to be checked before a book is added because
-    /// the server sent it. When it has none, report [`Context::no_room`].
+    /// Whether the feed's memory budget ([`Options::max_memory`](crate::Options::max_memory)) has room for a book of this
+    /// instrument. Check it before you add a book because the server sent it. If there is no room, call
+    /// [`Context::no_room`].
     pub fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
         self.has_room_for(0, Some(instrument))
     }
 
-    /// Whether the budget has room for so many bytes more, as those of a topic
-    /// ([`Venue::memory`]), and for a book with them: to be checked before a topic is desired because a command
-    /// says so.
+    /// Whether the memory budget has room for `bytes` more, such as those of a topic ([`Venue::memory`]), and for a book if
+    /// one is given. Check it before you subscribe to a topic because of a command.
     pub fn has_room_for(&mut self, bytes: usize, book: Option<&Instrument<'_>>) -> bool {
         self.books.has_room_for(bytes, book)
     }
 
-    /// Adds an empty book to the connection; see [`Books::add`]. It waits for its first snapshot in the
-    /// connection's epoch. Allocates.
+    /// Adds an empty book to the connection: see [`Books::add`]. It waits for its first snapshot in the epoch of the
+    /// connection. Allocates.
     pub fn add_book(
         &mut self,
         instrument: &Instrument<'_>,
@@ -170,12 +169,12 @@ impl<H: ?Sized> Context<'_, H> {
         id
     }
 
-    /// A message was decoded.
+    /// Counts a decoded message.
     pub fn count_message(&mut self) {
         self.stats.messages += 1;
     }
 
-    /// An order book was decoded on this path.
+    /// Counts an order book that was decoded on this path.
     pub fn count_path(&mut self, path: DecodePath) {
         match path {
             DecodePath::Fast => self.stats.fast_path += 1,
@@ -184,25 +183,25 @@ impl<H: ?Sized> Context<'_, H> {
         }
     }
 
-    /// A message was dropped, since its topic is not subscribed to.
+    /// Counts a message that was dropped because its topic is not subscribed to.
     pub fn count_unrequested(&mut self) {
         self.stats.unrequested += 1;
     }
 
-    /// The venue refused messages for their rate: nothing is sent for a while, and then less.
+    /// Call when the venue's rate limit refused messages: the session pauses, and then sends at a lower rate.
     pub fn rate_limited(&mut self) {
         self.slow_down = true;
     }
 
-    /// The connection has answered a request. When it also stays open for
-    /// [`Reconnect::proven_after`](crate::Reconnect::proven_after), the next backoff starts from its beginning.
-    /// An applied snapshot or delta has the same effect.
+    /// Call when the server has replied to a request. If the connection also stays open for
+    /// [`Reconnect::proven_after`](crate::Reconnect::proven_after), the backoff is reset. An applied snapshot or delta has
+    /// the same effect.
     pub fn confirmed(&mut self) {
         self.is_proven = true;
     }
 
-    /// A line is decoded: to be called after each, so that the time of decoding is measured apart from
-    /// that of the book. Does nothing unless that is measured (feature `latency`).
+    /// Marks the end of decoding. Call it once for each line, so that the latency of decoding and of applying are separate.
+    /// Does nothing unless the feed measures latency (feature `latency`).
     #[inline]
     pub fn decoded(&mut self) {
         self.timer.decoded();
@@ -211,15 +210,14 @@ impl<H: ?Sized> Context<'_, H> {
 
 /// Events.
 impl<H: Handler + ?Sized> Context<'_, H> {
-    /// Hands an event to the handler.
+    /// Calls the handler with an event.
     pub fn emit(&mut self, event: Event<'_>) -> ControlFlow<()> {
         let flow = self.handler.on_event(event, self.books);
         self.timer.handled(None, self.books);
         flow
     }
 
-    /// Hands a message of the venue to the handler: see [`OnMessage`]. To be called before the events
-    /// that it leads to.
+    /// Calls the handler with a message of the venue: see [`OnMessage`]. Call it before you emit the events of the message.
     pub fn message<V: Venue>(&mut self, message: &V::Message<'_>) -> ControlFlow<()>
     where
         H: OnMessage<V>,
@@ -228,7 +226,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.handler.on_message(message, receipt, self.books)
     }
 
-    /// The venue has not confirmed a subscription in time: its name for it, and how often it was requested.
+    /// Reports that the venue has not confirmed a subscription in time. `room` is the venue's name of the subscription, and
+    /// `attempts` the number of requests so far.
     pub fn unconfirmed(&mut self, room: &str, attempts: u32) -> ControlFlow<()> {
         self.emit(Event::Unconfirmed {
             connection: self.connection,
@@ -237,7 +236,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         })
     }
 
-    /// The venue refused a request: its words, and its name for the most likely subject.
+    /// Reports that the venue refused a request. `message` is the venue's text, and `room` its name of the topic, if known.
     pub fn refused(&mut self, message: &str, room: Option<&str>) -> ControlFlow<()> {
         self.emit(Event::Refused {
             connection: self.connection,
@@ -246,8 +245,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         })
     }
 
-    /// Reports the changes of state that were not reported yet, and keeps the list of books that need a
-    /// snapshot.
+    /// Emits the pending changes of state, and updates the list of books that need a snapshot.
     pub(super) fn report(&mut self) -> ControlFlow<()> {
         if !self.books.has_changes() {
             return ControlFlow::Continue(());
@@ -264,13 +262,12 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
 /// Books.
 impl<H: Handler + ?Sized> Context<'_, H> {
-    /// The book, if this connection feeds it.
+    /// Whether this connection feeds the book.
     fn is_ours(&self, id: BookId) -> bool {
         self.books.connection(id) == Some(self.connection)
     }
 
-    /// Whether this connection feeds the book. A message for one that another connection has adopted is
-    /// counted.
+    /// As [`Context::is_ours`], and counts a message for a book that another connection has adopted.
     #[inline]
     fn is_fed(&mut self, id: BookId) -> bool {
         let is_ours = self.is_ours(id);
@@ -291,20 +288,21 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.books.mark_gap(id, gap, self.now);
     }
 
-    /// A message of a book was lost: the book is a gap until its next snapshot, and the change is reported.
+    /// Marks a book as a gap, because one of its messages was lost, and reports the change. It stays a gap until its next
+    /// snapshot.
     pub fn gap(&mut self, id: BookId, gap: Gap) -> ControlFlow<()> {
         self.mark_gap(id, gap);
         self.report()
     }
 
-    /// The connection proved that its quiet books are current: for [`Liveness::Heartbeat`](super::Liveness::Heartbeat).
+    /// Marks all books of the connection as current, for [`Liveness::Heartbeat`](super::Liveness::Heartbeat).
     pub fn mark_alive(&mut self) -> ControlFlow<()> {
         let at = self.lateness.as_of(self.as_of);
         self.books.mark_alive(self.slot, at, self.now);
         self.report()
     }
 
-    /// The user does not follow these books any more: all of them are disconnected, and then reported.
+    /// Disconnects books that the user no longer follows, and reports the changes.
     pub fn unfollow(&mut self, ids: &[BookId]) -> ControlFlow<()> {
         for id in ids {
             if self.is_ours(*id) {
@@ -317,7 +315,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.report()
     }
 
-    /// Removes a book. It is disconnected first, and that is reported; its id is not used again.
+    /// Disconnects a book, reports the change, and removes the book. Its id is not used again.
     pub fn remove_book(&mut self, id: BookId) -> ControlFlow<()> {
         let is_ours = self.is_ours(id);
         let flow = self.unfollow(&[id]);
@@ -327,8 +325,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// The size of a tick or a lot of a book's instrument is this from now on. When it differs, the book
-    /// is a gap until its next snapshot, and both are reported.
+    /// Sets the scale of a book. If it differs from the current one, the book is a gap until its next snapshot, and both
+    /// changes are reported.
     pub fn set_scale(&mut self, id: BookId, new: Scale) -> ControlFlow<()> {
         let Some(old) = self.books.last_known(id).map(BookRef::scale) else {
             return ControlFlow::Continue(());
@@ -343,21 +341,20 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.emit(Event::Scale { book: id, old, new })
     }
 
-    /// Takes a book over from another connection of the venue; the next delta on this one has these
-    /// numbers. Levels and validity stay, the book takes this connection's epoch, and the other
-    /// connection can change it no longer. Returns false, and changes nothing, unless the numbers prove
-    /// that no update lies between.
+    /// Moves a book from another connection of the venue to this one. `ids` are the numbers of the next delta on this
+    /// connection. The book keeps its levels and its state, and gets the epoch of this connection; the other connection can
+    /// no longer change it. Returns false and changes nothing unless `ids` prove that no update is missing.
     pub fn adopt(&mut self, id: BookId, ids: Ids) -> bool {
         self.is_ours(id) || self.books.adopt(id, self.connection, self.epoch, ids)
     }
 
-    /// The book needs a snapshot that does not arrive by itself, after opening say: it is requested with
-    /// [`Venue::resync`], and again until the book is live.
+    /// Requests a snapshot that the server does not send unasked, for example after the connection opens: the session calls
+    /// [`Venue::resync`], and repeats it until the book is live.
     pub fn request_snapshot(&mut self, id: BookId) {
         self.resyncs.add(id, self.now);
     }
 
-    /// A request for a book's snapshot failed: it is reported, and repeated with backoff.
+    /// Reports a failed request for a snapshot. The session repeats it with backoff.
     pub fn resync_failed(&mut self, id: BookId, error: &RequestFailure) -> ControlFlow<()> {
         if !self.is_ours(id) {
             self.resyncs.done(id);
@@ -380,9 +377,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         }))
     }
 
-    /// Replaces a book by a snapshot. Its change of state and the update are reported. `refusal` makes a
-    /// decoding error of what the book refuses. A book that another connection has adopted is not changed,
-    /// and the snapshot is counted as unrequested.
+    /// Replaces the levels of a book by a snapshot, and reports the change of state and the update. `refusal` converts an
+    /// error of the book. If another connection has adopted the book, the snapshot is dropped and counted as unrequested.
     pub fn apply_snapshot(
         &mut self,
         id: BookId,
@@ -409,9 +405,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.apply(&message, apply, refusal)
     }
 
-    /// Applies a delta to a book. Its change of state and the update are reported; a gap only as the
-    /// former, unless levels changed. `refusal` makes a decoding error of what the book refuses. A book
-    /// that another connection has adopted is not changed, and the delta is counted as unrequested.
+    /// Applies a delta to a book, and reports the change of state and the update. A delta that causes a gap has no update,
+    /// unless levels changed. `refusal` converts an error of the book. If another connection has adopted the book, the delta
+    /// is dropped and counted as unrequested.
     pub fn apply_delta(
         &mut self,
         id: BookId,
@@ -438,7 +434,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.apply(&message, apply, refusal)
     }
 
-    /// Applies a message to its book, if the budget of memory allows that, and reports the outcome.
+    /// Applies a message to its book, if the memory budget allows that, and reports the outcome.
     #[inline]
     fn apply(
         &mut self,
@@ -456,7 +452,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         }
         let as_of = match message.source {
             Source::Stream => self.lateness.of(message.sent, self.received, self.as_of),
-            // Its time is that of another connection.
+            // Its `sent` is from another connection.
             _ => self.as_of,
         };
         let cause = match message.kind {
@@ -469,7 +465,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.applied(outcome, message, refusal)
     }
 
-    /// A message would make its book larger than the feed's budget of memory allows.
+    /// Handles a message whose book would exceed the memory budget.
     #[cold]
     fn refused_growth(&mut self, id: BookId, line: u32, bytes: &[u8]) -> ControlFlow<()> {
         self.mark_gap(id, Gap::Refused);
@@ -477,7 +473,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.no_room(line, bytes)
     }
 
-    /// Reports what became of a snapshot or a delta.
+    /// Reports the outcome of a snapshot or delta.
     #[inline]
     fn applied(
         &mut self,
@@ -496,7 +492,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             Some(Err(error)) => {
                 self.count_gap(message.book);
                 if message.kind == UpdateKind::Snapshot {
-                    // The book may have had none before, and then it is no gap.
+                    // A book without a first snapshot does not become a gap, which would request one.
                     self.resyncs.add(message.book, self.now);
                 }
                 self.report()?;
@@ -521,7 +517,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// A message that is not in the book, or has made it a gap.
+    /// Handles a message that was old, or that caused a gap.
     #[cold]
     fn not_applied(&mut self, message: &Applied<'_>, outcome: Outcome) -> ControlFlow<()> {
         let id = message.book;
@@ -529,7 +525,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
             Outcome::Old => {
                 self.stats.repeated += 1;
                 let state = self.books.state(id);
-                // A book that is newer than its snapshot needs none.
+                // The book is newer than the snapshot, so it needs none.
                 if message.kind == UpdateKind::Snapshot && !matches!(state, BookState::Gap(_)) {
                     self.resyncs.done(id);
                 }
@@ -543,8 +539,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.partly_applied(message)
     }
 
-    /// Reports the levels that a message changed although the book is a gap after it, so that a mirror of
-    /// the book by its changes stays exact.
+    /// Reports the levels that a message changed before it caused a gap, so that a mirror built from changes stays exact.
     fn partly_applied(&mut self, message: &Applied<'_>) -> ControlFlow<()> {
         let changes = self.books.changes(message.book);
         if changes.is_empty() {
@@ -555,12 +550,11 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     }
 }
 
-/// The stores next to the books.
+/// Trades, candles and accounts.
 impl<H: Handler + ?Sized> Context<'_, H> {
-    /// Trades of a book's instrument. `repeats` says that the list is newest first and may repeat earlier
-    /// trades: those are dropped. Otherwise all are new, oldest first. New ones are kept
-    /// ([`Books::trades`]) and reported. Those of a book that another connection has adopted, which
-    /// reports them too, are counted as unrequested.
+    /// Stores ([`Books::trades`]) and reports the trades of a book's instrument. With `repeats`, the list is newest first, and
+    /// trades that it repeats are dropped. Without it, all trades are new, oldest first. If another connection has adopted
+    /// the book, it reports the same trades, so these are dropped and counted as unrequested.
     pub fn trades(
         &mut self,
         id: BookId,
@@ -610,8 +604,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// Trades of an instrument that may have no book in the feed, in ticks and lots of `scale`: reported, and
-    /// kept when it has one of that scale.
+    /// Reports the trades of an instrument that may have no book, in ticks and lots of `scale`. Stores them if it has a book
+    /// of this scale.
     pub fn trades_of(
         &mut self,
         instrument: &Instrument<'_>,
@@ -635,7 +629,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         }))
     }
 
-    /// A candle: it is kept in its series and reported.
+    /// Stores a candle in its series, and reports it.
     pub fn candle(&mut self, id: CandlesId, candle: Candle) -> ControlFlow<()> {
         self.books.put_candle(id, candle, self.as_of);
         let Some(series) = self.books.candles_by_id(id) else {
@@ -654,9 +648,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// All balances of the account: asset, balance and available part of each. They are kept
-    /// ([`Books::account_of`]), counted as unrequested on a connection without an account, and reported,
-    /// one by one. `list` is iterated over twice.
+    /// Stores all balances of the account ([`Books::account_of`]), and reports each. An item contains the asset, the balance
+    /// and its available part. On a connection without an account, they are only reported, and counted as unrequested.
+    /// Calls `list` twice.
     pub fn balances<'b, I>(&mut self, list: impl Fn() -> I) -> ControlFlow<()>
     where
         I: Iterator<Item = (&'b str, Decimal<'b>, Decimal<'b>)>,
@@ -682,7 +676,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         ControlFlow::Continue(())
     }
 
-    /// Orders of the account, as they are now: kept, counted and reported as [`Context::balances`] are.
+    /// Stores and reports the current state of orders, as [`Context::balances`] does with balances.
     pub fn orders<'b, I>(&mut self, list: impl Fn() -> I) -> ControlFlow<()>
     where
         I: Iterator<Item = OrderUpdate<'b>>,
@@ -707,7 +701,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     }
 }
 
-/// What the session does around a call to the venue.
+/// Snapshot requests of the session.
 impl<H: ?Sized> Context<'_, H> {
     /// Requests the snapshots that are due.
     pub(crate) fn run_resyncs<V: Venue>(&mut self, venue: &mut V) -> ControlFlow<()>
@@ -736,7 +730,7 @@ impl<H: ?Sized> Context<'_, H> {
         self.report()
     }
 
-    /// Requests a snapshot of a book for the user, and reports that also if the venue cannot.
+    /// Requests a snapshot of a book for the user. Also reports that the venue does not support it.
     pub(crate) fn resync_by_user<V: Venue>(&mut self, venue: &mut V, id: BookId) -> ControlFlow<()>
     where
         H: OnMessage<V>,
@@ -750,7 +744,7 @@ impl<H: ?Sized> Context<'_, H> {
         }
     }
 
-    /// A snapshot of a book is requested: it is counted and reported.
+    /// Counts and reports a request for a snapshot.
     fn resync_requested(&mut self, id: BookId, reply: ResyncReply) -> ControlFlow<()>
     where
         H: Handler,

@@ -1,13 +1,12 @@
-//! The interface between the session and a venue's rules: the trait that a venue implements, and the
-//! context that it works with.
+//! The interface between the session and a venue: the trait [`Venue`], and the [`Context`] of its calls.
 //!
-//! A venue is a folder of decoders in `ticklot-frame` and a folder of rules here; a user's venue
-//! needs neither, only [`Venue`]. Helpers for it: [`Subscriptions`](crate::venue::subscriptions) keeps the
-//! subscriptions, `ticklot_frame::json` reads JSON numbers exactly, [`Venue::next_request`] fetches
-//! over HTTP.
+//! A venue of this crate has its decoders in `ticklot-frame` and its protocol in `venues/`. A user's venue only implements
+//! [`Venue`]. Helpers: [`Subscriptions`](crate::venue::subscriptions) tracks the subscriptions, `ticklot_frame::json` reads
+//! JSON numbers exactly, and [`Venue::next_request`] fetches over HTTP.
 
 mod bad_line;
 mod context;
+pub(crate) mod id_counts;
 pub(crate) mod on_message;
 mod stats;
 pub mod subscriptions;
@@ -28,87 +27,86 @@ use crate::books::{BookId, Books, ConnectionId};
 use crate::event::{Disconnect, EndReason, LastTrade, RequestFailure, Source};
 use crate::session::RateLimit;
 
-/// A venue's rules on one connection: its position in the protocol, the outgoing messages, and the meaning of the
-/// incoming frames. A state machine without I/O: it gets inputs and their times, and queues its outputs.
+/// A venue's protocol on one connection: its state, its outgoing messages, and the meaning of incoming frames.
 ///
-/// Methods with a default are for venues that need them.
+/// It is a state machine without I/O: its methods receive inputs with their times, and queue the outputs. Methods with a
+/// default are optional.
 pub trait Venue: Sized {
-    /// Requests that a user can make while it runs, from any task: to subscribe, say.
+    /// The commands that a user can send while it runs, from any task: to subscribe, for example.
     type Command;
 
-    /// A decoded message of the venue, borrowed from the frame: see [`OnMessage`]. `()` for a venue that
-    /// hands on none.
+    /// A decoded message of the venue, borrowed from the frame: see [`OnMessage`]. `()` for a venue without any.
     type Message<'a>;
 
-    /// The name that its errors carry.
+    /// The venue's name in errors.
     fn name(&self) -> VenueName;
 
     /// The URL to connect to.
     fn url(&self) -> &str;
 
-    /// Called once, before the first connection: adds the books that are known by name.
+    /// Adds the books whose names are known. Called once, before the first connection.
     fn register(&mut self, connection: ConnectionId, books: &mut Books);
 
-    /// Whether there is anything to connect for.
+    /// Whether the venue needs a connection: false without topics, for example. Default: true.
     fn wants_connection(&self) -> bool {
         true
     }
 
-    /// What proves that a book without messages is current. Default: only its own messages.
+    /// The proof that a book without messages is current. Default: [`Liveness::Book`].
     fn liveness(&self) -> Liveness {
         Liveness::Book
     }
 
-    /// A connection is open: forget the last one, and queue the first messages.
+    /// Called when a connection has opened: resets the state, and queues the first messages.
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>);
 
-    /// The connection is gone.
+    /// Called when the connection has ended.
     fn closed(&mut self) {}
 
-    /// The connection ended, or could not be made: whether [`Venue::url`] has another URL now, to be tried at once
-    /// and without counting a failed attempt. For a venue with several wire protocols. Called before
-    /// [`Venue::closed`]. At most every other call may return true, so that the backoff holds. Default: false.
+    /// Whether [`Venue::url`] now returns another URL, to be tried at once and without counting a failed attempt. For a
+    /// venue with several wire protocols. Called before [`Venue::closed`] when a connection has ended or an attempt has
+    /// failed. At most every other call may return true, so that the backoff remains effective. Default: false.
     fn has_fallback_url(&mut self, reason: &Disconnect) -> bool {
         let _ = reason;
         false
     }
 
-    /// A frame was received. The bytes are those of one WebSocket text message.
+    /// Processes a frame: the payload of one WebSocket text message.
     fn frame<H: OnMessage<Self> + ?Sized>(
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
     ) -> CallOutcome;
 
-    /// Frees memory that is needed only while a frame is decoded: called after a long one (64 KiB) when the
-    /// feed's budget has no room for its buffers.
+    /// Frees the buffers of the decoder. Called after a frame of 64 KiB or more if the feed's memory budget has no room for
+    /// its buffers.
     fn release_memory(&mut self) {}
 
-    /// The bytes that the desired topics hold, their names with them
-    /// ([`Subscriptions::memory`](crate::venue::subscriptions::Subscriptions::memory)): charged to the feed's budget
-    /// after each call. It is to be cheap.
+    /// The memory of the desired topics in bytes, such as
+    /// [`Subscriptions::memory`](crate::venue::subscriptions::Subscriptions::memory). It is charged to the feed's budget
+    /// after each call, so it must be cheap.
     fn memory(&self) -> usize {
         0
     }
 
-    /// The user requests something. The connection may be open or not.
+    /// Executes a user's command, whether the connection is open or not.
     fn command<H: OnMessage<Self> + ?Sized>(
         &mut self,
         command: Self::Command,
         context: &mut Context<'_, H>,
     ) -> CallOutcome;
 
-    /// A check of commands for [`ConnectionHandle::send`](crate::control::ConnectionHandle::send). It runs on the caller's thread and does not
-    /// see the connection: it refuses commands that can never succeed, such as an empty id or a topic of another
-    /// endpoint. Default: every command passes.
+    /// A check of commands for [`ConnectionHandle::send`](crate::control::ConnectionHandle::send). It runs on the caller's
+    /// thread, without access to the connection, and refuses commands that can never succeed, such as an empty id or a topic
+    /// of another endpoint. Default: accepts every command.
     fn command_check(&self) -> CommandCheck<Self::Command> {
         Arc::new(|_: &Self::Command| Ok(()))
     }
 
-    /// Requests a new snapshot of a book without a new connection: queues an HTTP request
-    /// ([`Venue::next_request`]), or unsubscribes and subscribes again. Called for a book that is a gap,
-    /// again until it is repaired ([`ResyncPolicy`](crate::driver::ResyncPolicy)), and when the user requests it. Default:
-    /// unsupported; the book's next regular snapshot repairs it.
+    /// Requests a new snapshot of a book without a new connection: queues an HTTP request ([`Venue::next_request`]), or
+    /// unsubscribes and subscribes again. Called repeatedly for a book that is a gap
+    /// ([`ResyncPolicy`](crate::driver::ResyncPolicy)), and when the user requests it. Default:
+    /// [`ResyncReply::Unsupported`]; the next regular snapshot repairs the book.
     fn resync<H: OnMessage<Self> + ?Sized>(
         &mut self,
         book: BookId,
@@ -118,45 +116,42 @@ pub trait Venue: Sized {
         ResyncReply::Unsupported
     }
 
-    /// Appends a message that is due, of those that wait for a slot under the rate limit; false
-    /// when none is. Called when there is a slot, and after the queue is empty.
+    /// Appends the next due message to `out`; false if there is none. Called when the rate limit has a free slot and the
+    /// outbox is empty.
     fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let _ = (now, slot, out);
         false
     }
 
-    /// When [`Venue::next_message`] will have one that was not due at its last call: a ping,
-    /// say. None for not at all, or not by time alone.
+    /// When the next message becomes due by time alone, such as a ping. Default: none.
     fn next_due(&self) -> Option<Nanos> {
         None
     }
 
-    /// Replaces secrets in an outgoing message, for the taps that see it: see
-    /// [`Tap`](crate::observe::tap::Tap). Called only when there is one. A venue that sends no secrets leaves the
-    /// message as it is.
+    /// Replaces secrets in an outgoing message before taps receive it: see [`Tap`](crate::observe::tap::Tap). Called only if
+    /// there is a tap. Default: leaves the message unchanged, for a venue that sends no secrets.
     fn redact(&self, message: &mut Vec<u8>) {
         let _ = message;
     }
 
-    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] another time, since
-    /// its last call: checked after each frame, so that it is called only with a reason. After
-    /// everything else that happens it is called in any case. Default: true.
+    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] may have changed, since the last call.
+    /// Checked after each frame to avoid needless calls; after other inputs, both are always called. Default: true.
     fn has_message(&self, now: Nanos) -> bool {
         let _ = now;
         true
     }
 
-    /// How many messages the venue takes from a client. None for no limit.
+    /// The venue's limit on a client's messages. Default: none.
     fn rate_limit(&self) -> Option<RateLimit> {
         None
     }
 
-    /// When [`Venue::timeout`] is to be called. None for not at all.
+    /// When [`Venue::timeout`] must be called. Default: never.
     fn deadline(&self) -> Option<Nanos> {
         None
     }
 
-    /// Its deadline has come.
+    /// Called at [`Venue::deadline`].
     fn timeout<H: OnMessage<Self> + ?Sized>(
         &mut self,
         context: &mut Context<'_, H>,
@@ -165,19 +160,18 @@ pub trait Venue: Sized {
         CallOutcome::Data
     }
 
-    /// How long the server may be silent, pings included, before the connection is given up. None to
-    /// wait for ever.
+    /// How long the server may send nothing, not even a ping, before the session closes the connection. None for no limit.
     fn silence_limit(&self) -> Option<Duration>;
 
-    /// The next URL (`http://`, `https://`) to fetch while the connection goes on. Called until there is
-    /// none, after every other call. Several requests may be under way at once, in any order.
+    /// The next HTTP request. Called after every other call, until it returns none. Requests run concurrently and end in
+    /// any order. Default: none.
     fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
         let _ = now;
         None
     }
 
-    /// The body of a request of this connection, or why there is none. `request` is none for a body from
-    /// a log, which does not record it: it belongs to the oldest request that is under way.
+    /// Processes the body of a response, or the failure of a request. `request` is none in a replay, because logs do not
+    /// record it: the response then belongs to the oldest pending request. Default: ignores it.
     fn response<H: OnMessage<Self> + ?Sized>(
         &mut self,
         request: Option<RequestId>,
@@ -188,65 +182,64 @@ pub trait Venue: Sized {
         CallOutcome::Data
     }
 
-    /// A venue of the same configuration, for the keep-warm replays of a spinning feed: it decodes the connection's order
-    /// book messages by the same code and applies them to books of its own. It has no subscriptions and no credentials, and
-    /// nothing that it wants to send is sent.
+    /// A scratch venue with the same configuration, for the keep-warm replays of a spinning feed. It decodes the order book
+    /// messages of the connection with the same code, and applies them to scratch books. It has no subscriptions and no
+    /// credentials, and its outgoing messages are dropped.
     ///
-    /// The same message is applied many times. A book of deltas is given the levels of the connection's book first, so
-    /// it may have that book's checksum, but not its numbers: its rule is
-    /// [`Sequence::None`](crate::book::Sequence::None). When the connection's configuration has changed so that a message of an
-    /// order book cannot be applied any more, this is called again. Allocates. Default: none, and nothing is replayed.
+    /// The same message is applied many times. A book that receives deltas is first given the levels of the live book, so its
+    /// checksum matches. Its sequence numbers would not: use [`Sequence::None`](crate::book::Sequence::None). This is called
+    /// again if the configuration has changed so that a message cannot be applied. Allocates. Default: none, no replays.
     fn scratch(&self) -> Option<Self> {
         None
     }
 }
 
-/// See [`Venue::command_check`]. The error is the reason, for the user.
+/// See [`Venue::command_check`]. The error is the reason for the user.
 pub type CommandCheck<C> = Arc<dyn Fn(&C) -> Result<(), String> + Send + Sync>;
 
 /// The proof that a book without recent messages is current.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Liveness {
-    /// Only the book's own messages: the venue repeats a book, or sends it often.
+    /// Only messages of the book itself: the venue repeats a book, or sends it often.
     #[default]
     Book,
-    /// Any message on the connection. The connection loses no message while it is open, so a feed that
-    /// sends what changes is current as long as the server sends anything, a heartbeat say.
+    /// Any message on the connection, such as a heartbeat: an open connection loses no message, so a book of deltas is
+    /// current as long as the server sends anything.
     Connection,
-    /// The messages for which the venue calls [`Context::mark_alive`].
+    /// Messages for which the venue calls [`Context::mark_alive`].
     Heartbeat,
 }
 
-/// Which slot is free under the rate limit.
+/// The messages that the free slot of the rate limit may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendSlot {
-    /// Any message's.
+    /// Any message.
     Any,
-    /// A ping's only.
+    /// Only a ping.
     Ping,
 }
 
-/// The commands of a venue that has none: it cannot be made.
+/// The command type of a venue without commands. It has no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoCommand {}
 
-/// What the session does after a call to the venue.
+/// The outcome of a call to the venue: what the session does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallOutcome {
-    /// Nothing: it was data.
+    /// Nothing: the frame contained data.
     Data,
-    /// Nothing: it was of the protocol itself, and is not counted as a frame.
+    /// Nothing: the frame was part of the protocol itself. It is not counted.
     Control,
-    /// Closes the connection: the session inside it is over.
+    /// Closes the connection, for this reason.
     CloseConnection(EndReason),
-    /// Ends the feed: the handler wants no more.
+    /// Stops the feed: the handler broke.
     StopFeed,
 }
 
 impl From<ControlFlow<()>> for CallOutcome {
-    /// A handler that breaks stops the session.
+    /// Break becomes [`CallOutcome::StopFeed`].
     fn from(flow: ControlFlow<()>) -> Self {
         match flow {
             ControlFlow::Continue(()) => Self::Data,
@@ -255,43 +248,43 @@ impl From<ControlFlow<()>> for CallOutcome {
     }
 }
 
-/// What a venue did to repair a book.
+/// How a venue handled a request for a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResyncReply {
-    /// The venue has no request for a snapshot.
+    /// The venue cannot request a snapshot.
     Unsupported,
-    /// A snapshot is requested; the book's messages go on meanwhile.
+    /// A snapshot is requested. The book receives its messages meanwhile.
     Requested,
-    /// A snapshot is requested, and the book gets no messages until it arrives: it was unsubscribed.
+    /// A snapshot is requested. The book receives no messages until it arrives, because it was unsubscribed.
     Interrupted,
-    /// An earlier request is still under way, or waits for a slot under the rate limit: no other one is
-    /// made. It counts as [`ResyncReply::Interrupted`] when the session knows of no earlier one.
+    /// An earlier request is still pending, or waits for the rate limit. If the session knows of none, this counts as
+    /// [`ResyncReply::Interrupted`].
     Pending,
 }
 
-/// A request's number: a venue's own, to recognise the response.
+/// The number of a request, chosen by the venue to identify the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// An HTTP request: a GET.
+/// An HTTP GET request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Its number.
+    /// The number of the request.
     pub id: RequestId,
-    /// The URL.
+    /// The URL: `http://` or `https://`.
     pub url: String,
 }
 
-/// Which books a message may have concerned that could not be read.
+/// The books that a message may have concerned that could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Concerns<'a> {
-    /// None: it was readably of another type.
+    /// None: the message is known to be of another type.
     None,
     /// This one.
     Book(BookId),
-    /// These: those of a market, say.
+    /// These: those of a market, for example.
     Books(&'a [BookId]),
     /// Any book of the connection.
     Connection,
@@ -300,43 +293,43 @@ pub enum Concerns<'a> {
 /// A snapshot for a book.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Snapshot<'a> {
-    /// The line of the frame that it was in.
+    /// The number of its line in the frame.
     pub line: u32,
-    /// That line's bytes, for the report of a refusal ([`Event::BadLine`](crate::Event::BadLine)).
+    /// The bytes of the line, for [`Event::BadLine`](crate::Event::BadLine).
     pub bytes: &'a [u8],
-    /// The buyers, in any order.
+    /// The bids, in any order.
     pub bids: &'a [Level],
-    /// The sellers, in any order.
+    /// The asks, in any order.
     pub asks: &'a [Level],
-    /// The number of the last update in it, if the feed has any.
+    /// The number of the last update that it includes, if the venue numbers updates.
     pub id: Option<u64>,
-    /// The venue's checksum of it, if it sends one.
+    /// The venue's checksum of the book, if it sends one.
     pub checksum: Option<u32>,
     /// The last trade.
     pub last_trade: Option<LastTrade>,
-    /// When the venue says that it sent it.
+    /// The venue's time of sending.
     pub sent: Option<UnixMillis>,
-    /// How it was received.
+    /// Whether it came from the stream or from a request.
     pub source: Source,
 }
 
 /// A delta for a book.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delta<'a> {
-    /// The line of the frame that it was in.
+    /// The number of its line in the frame.
     pub line: u32,
-    /// That line's bytes, for the report of a refusal ([`Event::BadLine`](crate::Event::BadLine)).
+    /// The bytes of the line, for [`Event::BadLine`](crate::Event::BadLine).
     pub bytes: &'a [u8],
-    /// Bids, applied in order; a level without lots is removed.
+    /// The bids, applied in order. A level with zero lots is removed.
     pub bids: &'a [Level],
-    /// Asks, applied in order.
+    /// The asks, applied in order.
     pub asks: &'a [Level],
-    /// Its numbers, if the feed has any.
+    /// Its numbers, if the venue numbers updates.
     pub ids: Option<Ids>,
-    /// The venue's checksum of the book after it, if it sends one.
+    /// The venue's checksum of the book after the delta, if it sends one.
     pub checksum: Option<u32>,
     /// The last trade.
     pub last_trade: Option<LastTrade>,
-    /// When the venue says that it sent it.
+    /// The venue's time of sending.
     pub sent: Option<UnixMillis>,
 }

@@ -1,4 +1,4 @@
-//! The handler of a venue's own messages.
+//! [`OnMessage`]: a handler of a venue's own messages.
 
 use std::ops::ControlFlow;
 
@@ -8,9 +8,9 @@ use crate::event::{Event, Handler, Receipt};
 
 /// A [`Handler`] of the feeds of venue `V`, with access to the venue's own messages.
 ///
-/// The events of this crate are the same for every venue. For the fields that they lack, a venue hands on each
-/// message that is not an order book and not of the protocol itself, decoded and borrowed from
-/// the frame, before the events that it leads to. The default ignores it:
+/// The events of this crate are the same for all venues. For additional fields, a venue also passes each decoded message,
+/// borrowed from the frame, before the events of that message. Order books and messages of the protocol itself are not
+/// passed. The default ignores all messages:
 ///
 /// ```
 /// # use std::ops::ControlFlow;
@@ -24,11 +24,11 @@ use crate::event::{Event, Handler, Receipt};
 ///     }
 /// }
 ///
-/// // For every venue; or for one only, with a method that reads its messages.
+/// // For every venue. Implement it for a single venue to read its messages.
 /// impl<V: Venue> OnMessage<V> for Strategy {}
 /// ```
 pub trait OnMessage<V: Venue>: Handler {
-    /// A message of the venue. [`ControlFlow::Break`] ends the feed.
+    /// Called with a message of the venue. [`ControlFlow::Break`] stops the feed.
     fn on_message(
         &mut self,
         message: &V::Message<'_>,

@@ -1,47 +1,47 @@
 //! The counts of a connection.
 
-/// Counts of one connection, over all its epochs.
+/// Counts of one connection, over all epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Stats {
-    /// Frames received, without those of the protocol itself.
+    /// Received frames, except those of the protocol itself.
     pub frames: u64,
-    /// Bytes of all frames.
+    /// Bytes of all received frames.
     pub bytes: u64,
-    /// Messages decoded, of whatever kind, without those of the protocol itself.
+    /// Decoded messages of all types, except those of the protocol itself.
     pub messages: u64,
-    /// Snapshots applied.
+    /// Applied snapshots.
     pub snapshots: u64,
-    /// Deltas applied.
+    /// Applied deltas.
     pub deltas: u64,
-    /// Snapshots and deltas that the book had already: passed over.
+    /// Snapshots and deltas that the book already contained, and ignored.
     pub repeated: u64,
-    /// Lines that could not be read or applied.
+    /// Lines that could not be decoded or applied.
     pub bad_lines: u64,
-    /// Order books that were decoded on the fast path: they have the shape of earlier ones.
+    /// Order books that were decoded on the fast path, because an earlier one had the same format.
     pub fast_path: u64,
-    /// Order books that were decoded on the general path, the slower one: the first of each shape, and all of a feed whose
-    /// shape changes from message to message.
+    /// Order books that were decoded on the slower general path: the first of each format, and all if the format varies
+    /// between messages.
     pub general_path: u64,
-    /// Messages of a kind that is not read.
+    /// Messages of an unknown type.
     pub unknown: u64,
-    /// Messages of topics that are not subscribed to, or no longer: dropped.
+    /// Messages of topics without a subscription, which were dropped.
     pub unrequested: u64,
-    /// Frames that were received while no connection was open: dropped.
+    /// Frames that were received without an open connection, and dropped.
     pub late: u64,
-    /// Gaps of books: a lost message, a wrong checksum, or a message that could not be read or applied.
+    /// Gaps of books: a lost message, a wrong checksum, or a message that could not be decoded or applied.
     pub gaps: u64,
     /// Snapshots that were requested to repair a book.
     pub resyncs: u64,
-    /// Connections opened.
+    /// Opened connections.
     pub connects: u64,
-    /// Connections that ended, and attempts that failed.
+    /// Ended connections and failed attempts.
     pub disconnects: u64,
-    /// Messages sent.
+    /// Sent messages.
     pub sent: u64,
-    /// Times the venue refused messages for their rate.
+    /// How often the venue refused messages because of its rate limit.
     pub rate_limited: u64,
 }

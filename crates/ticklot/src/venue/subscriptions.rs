@@ -652,7 +652,7 @@ impl<T: Topic> Subscriptions<T> {
     fn find_rejected(&self, batch: Option<T::Batch>, words: &HashSet<&str>) -> Option<u64> {
         let by_word = words.iter().map(|word| self.unanswered.first_with(word));
         let by_id = by_word.flatten().min();
-        if by_id.is_some() || words.iter().any(|word| self.names.has_id(word)) {
+        if by_id.is_some() || words.iter().any(|word| self.names.ids.contains(word)) {
             return by_id;
         }
         match batch {
@@ -776,7 +776,7 @@ impl<T: Topic> Subscriptions<T> {
         self.bytes += subscription.bytes();
         self.by_topic.insert(Arc::clone(&subscription.topic), key);
         self.names.insert(key, &subscription.name);
-        self.names.insert_id(subscription.topic.id());
+        self.names.ids.add(subscription.topic.id());
         self.index.insert(key, &subscription);
         self.all.insert(key, subscription);
     }
@@ -789,7 +789,7 @@ impl<T: Topic> Subscriptions<T> {
         self.bytes -= subscription.bytes();
         self.index.remove(key, &subscription);
         self.names.remove(key, &subscription.name);
-        self.names.remove_id(subscription.topic.id());
+        self.names.ids.remove(subscription.topic.id());
         self.by_topic.remove(&subscription.topic);
         self.release(subscription.group());
     }

@@ -1,4 +1,4 @@
-//! The venues of this crate: a folder each, over a folder of `ticklot-frame`. Nothing outside names one.
+//! The venues of this crate. Each uses its decoders in `ticklot-frame`; the other modules are independent of venues.
 
 pub mod bayse;
 pub mod jayx;

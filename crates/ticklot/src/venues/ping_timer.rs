@@ -1,46 +1,46 @@
-//! A client's own pings, where the protocol has a message for them.
+//! Times the client's own pings, for a protocol with a ping message.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use ticklot_book::Nanos;
 
-/// How long the answer to a ping may take.
+/// The time limit for the reply to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How late a timer may be before the process counts as held up, and how long the answer may take then.
+/// A timer that is later than this shows that the process was delayed. The reply then has this long again.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// When a ping is to be sent, and when the unanswered ones were.
+/// The schedule of pings, and the unanswered ones.
 #[derive(Debug, Default)]
 pub(crate) struct PingTimer {
     every: Option<Duration>,
     due: Option<Nanos>,
-    /// When those without an answer were sent, oldest first: at most as many as fit into the timeout.
+    /// When the unanswered pings were sent, oldest first. At most as many as fit into the timeout.
     sent: VecDeque<Nanos>,
-    /// The oldest is not overdue before.
+    /// The oldest ping is not overdue before this.
     not_before: Nanos,
 }
 
 impl PingTimer {
-    /// Sends one this often, at most ten a second.
+    /// Sends a ping at this interval, at least 100 ms.
     pub(crate) fn set_interval(&mut self, every: Duration) {
         self.every = Some(every.max(Duration::from_millis(100)));
     }
 
-    /// Begins a connection.
+    /// Call when a connection opens.
     pub(crate) fn restart(&mut self, now: Nanos) {
         self.sent.clear();
         self.not_before = Nanos(0);
         self.due = self.every.map(|every| now.after(every));
     }
 
-    /// Sends one now.
+    /// Makes a ping due now.
     pub(crate) fn request(&mut self, now: Nanos) {
         self.due = Some(now);
     }
 
-    /// When the next is to be sent.
+    /// When the next ping is due.
     pub(crate) fn due(&self) -> Option<Nanos> {
         self.due
     }
@@ -50,7 +50,7 @@ impl PingTimer {
         self.due.is_some_and(|due| due <= now)
     }
 
-    /// Takes one that is due for sent.
+    /// Whether a ping is due; if so, it is assumed to be sent.
     pub(crate) fn take(&mut self, now: Nanos) -> bool {
         let is_due = self.is_due(now);
         if is_due {
@@ -60,28 +60,28 @@ impl PingTimer {
         is_due
     }
 
-    /// The oldest was answered: how long that took. None when none is unanswered.
+    /// Removes the oldest unanswered ping and returns its round-trip time; none without one.
     pub(crate) fn answered(&mut self, received: Nanos) -> Option<Duration> {
         self.sent.pop_front().map(|sent| received.since(sent))
     }
 
-    /// When [`PingTimer::is_overdue`] is to be called.
+    /// When [`PingTimer::is_overdue`] must be called.
     pub(crate) fn deadline(&self) -> Option<Nanos> {
         let oldest = self.sent.front()?;
         Some(oldest.after(PING_TIMEOUT).max(self.not_before))
     }
 
-    /// Whether the oldest has had no answer in time. When the call itself is late, the process was held up, and the
-    /// answer may wait in the socket: it gets another second.
+    /// Whether the oldest ping has no reply in time. If the call itself is late, the process was delayed and the reply may
+    /// wait in the socket, so it gets another second.
     pub(crate) fn is_overdue(&mut self, now: Nanos) -> bool {
         let Some(late) = self.deadline().filter(|by| *by <= now) else {
             return false;
         };
-        let was_held_up = now.since(late) >= GRACE;
-        if was_held_up {
+        let was_delayed = now.since(late) >= GRACE;
+        if was_delayed {
             self.not_before = now.after(GRACE);
         }
-        !was_held_up
+        !was_delayed
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
         Nanos(millis * 1_000_000)
     }
 
-    /// One every second, from 0 on.
+    /// One ping every second.
     fn pings() -> PingTimer {
         let mut pings = PingTimer::default();
         pings.set_interval(Duration::from_secs(1));
@@ -124,7 +124,7 @@ mod tests {
         pings.take(at(1_000));
         assert!(
             !pings.is_overdue(at(60_000)),
-            "the answer may wait to be read"
+            "the reply may wait in the socket"
         );
         assert_eq!(pings.deadline(), Some(at(61_000)));
         assert!(pings.is_overdue(at(61_000)));

@@ -1,14 +1,13 @@
-//! The parts of a URL, for venues that complete a base URL with their own path.
+//! Splits a URL, for venues that complete a base URL with their own path.
 
-/// A URL as it was given, cut into the parts that a venue completes. What the transport alone cares for,
-/// such as a port that is none, stays as it is.
+/// The parts of a URL that a venue completes, unchanged. The transport validates the others, such as the port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a> {
     /// Scheme, host and port.
     pub(crate) origin: &'a str,
-    /// Without slashes at its end; empty for the root.
+    /// Without trailing slashes; empty for the root.
     pub(crate) path: &'a str,
-    /// Without its question mark.
+    /// Without the question mark.
     pub(crate) query: &'a str,
 }
 
@@ -36,20 +35,19 @@ impl<'a> Parts<'a> {
         self.parameters().find_map(value).map(|(_, value)| value)
     }
 
-    /// Whether the URL is one of Socket.IO's: by its usual path, or by Engine.IO's protocol version.
+    /// Whether the URL is of Socket.IO: it has the usual path, or Engine.IO's protocol version.
     pub(crate) fn is_socket_io(&self) -> bool {
         self.path.ends_with("/socket.io") || self.parameter("EIO").is_some()
     }
 }
 
-/// Puts a URL together.
+/// Joins the parts of a URL.
 pub(crate) fn join(origin: &str, path: &str, query: &str) -> String {
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{origin}{path}{mark}{query}")
 }
 
-/// Checks a complete WebSocket URL as the feed does that connects to it. Without the feature `feed` nothing is
-/// checked.
+/// Checks a complete WebSocket URL, as a feed does when it connects. Without the feature `feed`, there is no check.
 pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     #[cfg(feature = "feed")]
     reason(&ticklot_transport::check_url(url))?;
@@ -57,7 +55,7 @@ pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// As [`check`], of the base of HTTP requests.
+/// As [`check`], for the base URL of HTTP requests.
 pub(crate) fn check_http(url: &str) -> Result<(), &'static str> {
     #[cfg(feature = "feed")]
     reason(&ticklot_transport::check_http_url(url))?;
@@ -68,13 +66,14 @@ pub(crate) fn check_http(url: &str) -> Result<(), &'static str> {
 #[cfg(feature = "feed")]
 fn reason(checked: &Result<(), ticklot_transport::Error>) -> Result<(), &'static str> {
     match checked {
-        Err(ticklot_transport::Error::Url(what)) => Err(what),
+        Err(ticklot_transport::Error::Url(reason)) => Err(reason),
         _ => Ok(()),
     }
 }
 
-/// The reason why a venue without Socket.IO refuses such a URL.
-pub(crate) const SOCKET_IO: &str = "it is a URL of Socket.IO, which the venue does not speak";
+/// The error of a venue without Socket.IO for a URL of Socket.IO.
+pub(crate) const SOCKET_IO: &str =
+    "it is a Socket.IO URL, and the venue does not support Socket.IO";
 
 #[cfg(test)]
 mod tests {

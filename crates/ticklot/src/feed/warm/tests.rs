@@ -1,5 +1,4 @@
-//! A session with replays between its frames is compared with one without. Each has a thread of its own, so that neither
-//! knows the shapes of the other's messages.
+//! Compares a session with replays to one without. Each runs on its own thread, so that decoders do not share templates.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,7 +17,7 @@ use crate::venue::Stats;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Everything that a handler sees.
+/// All events of a handler.
 #[derive(Default)]
 struct Recorded(Vec<String>);
 
@@ -36,7 +35,7 @@ impl<V: Venue> OnMessage<V> for Recorded {
     }
 }
 
-/// A session with a connection, and what its driver has.
+/// A session with a connection, and the state of its driver.
 struct Live<V: Venue> {
     session: Session<V>,
     books: Books,
@@ -66,7 +65,7 @@ impl<V: Venue> Live<V> {
         live
     }
 
-    /// The same, kept warm.
+    /// As [`Self::new`], with keep-warm replays.
     fn warm(venue: V) -> Self {
         let mut live = Self::new(venue);
         live.warm = Warm::new(&live.session);
@@ -119,7 +118,7 @@ impl<V: Venue> Live<V> {
         self.send();
     }
 
-    /// Replays the last frame. The scratch book then has the best prices of the live one, unless that became a gap.
+    /// Replays the last frame. Asserts that the scratch book then has the best prices of the live one, unless that is a gap.
     fn replay(&mut self) -> bool {
         let Some(warm) = &mut self.warm else {
             return false;
@@ -142,7 +141,7 @@ impl<V: Venue> Live<V> {
         is_applied
     }
 
-    /// What a user, a driver or a server can see.
+    /// The state that a user, a driver or a server can observe.
     fn seen(self) -> Seen {
         let mut books = format!("{:?} {}", self.books, self.books.memory());
         for id in self.books.ids() {
@@ -172,7 +171,7 @@ fn in_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R 
     std::thread::spawn(work).join().unwrap()
 }
 
-/// What is seen of these frames, with this many replays after each; and how many replays were applied.
+/// The observable state after these frames with this many replays after each, and the number of applied replays.
 fn run<V: Venue>(
     venue: fn() -> V,
     frames: &[String],
@@ -196,7 +195,7 @@ fn run<V: Venue>(
     (live.seen(), applied)
 }
 
-/// Frames with replays between them lead to the same as without.
+/// Asserts that replays between frames have no observable effect.
 fn check<V: Venue + 'static>(venue: fn() -> V, frames: Vec<String>) -> Stats {
     let (all, with) = (frames.len(), frames.clone());
     let (without, _) = in_thread(move || run(venue, &frames, None));
@@ -215,10 +214,10 @@ fn check<V: Venue + 'static>(venue: fn() -> V, frames: Vec<String>) -> Stats {
     without.stats
 }
 
-/// The levels of a side, which change from message to message.
+/// The levels of a side, which vary between messages.
 type Levels = BTreeMap<i64, i64>;
 
-/// A book that changes, as a server keeps it.
+/// A changing book of a server.
 struct Market {
     random: fastrand::Rng,
     bids: Levels,
@@ -234,7 +233,7 @@ impl Market {
         }
     }
 
-    /// Changes a level of each side, or takes it out: ten levels remain.
+    /// Changes or removes a level of each side; ten levels remain.
     fn step(&mut self) -> [Levels; 2] {
         let mut change = |levels: &mut Levels, range: std::ops::RangeInclusive<i64>| {
             let (ticks, lots) = (self.random.i64(range), self.random.i64(1..90_000));
@@ -263,7 +262,7 @@ fn list(levels: &Levels, level: impl Fn(i64, i64) -> String) -> String {
     format!("[{}]", all.join(","))
 }
 
-/// Order books of JayX with a sliding list of trades, candles, lines that cannot be read and shapes that change.
+/// Order books of JayX with a sliding list of trades, candles, bad lines and varying formats.
 fn jayx_frames(prefix: &str) -> Vec<String> {
     let mut market = Market::new(5);
     let mut frames = Vec::new();
@@ -287,7 +286,7 @@ fn jayx_frames(prefix: &str) -> Vec<String> {
             list(&market.bids, level),
             trades.join(",")
         );
-        // In the middle no two messages have one shape.
+        // In the middle, no two messages have the same format.
         let spaces = match at {
             150..250 => usize::try_from(at).unwrap(),
             _ => 0,
@@ -322,7 +321,7 @@ fn bayse_line(market: &Market, outcome: &str, sent: usize) -> String {
     )
 }
 
-/// Order books of three outcomes, one or two a frame, one not requested, prices, and shapes that change.
+/// Order books of three outcomes (one is unrequested), with one or two per frame, prices, and varying formats.
 fn bayse_frames() -> Vec<String> {
     let mut market = Market::new(6);
     let mut frames = Vec::new();
@@ -352,7 +351,7 @@ fn bayse_frames() -> Vec<String> {
 
 const KRAKEN_LIST: &str = r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"A/B","status":"online","qty_precision":2,"qty_increment":0.01,"price_precision":1,"price_increment":0.1},{"symbol":"C/D","status":"online","qty_precision":2,"qty_increment":0.01,"price_precision":1,"price_increment":0.1}]}}"#;
 
-/// What a server of Kraken sends for a symbol, from a book of ten levels a side.
+/// The messages of Kraken for a symbol, with ten levels per side.
 struct KrakenMarket {
     symbol: &'static str,
     market: Market,
@@ -424,7 +423,7 @@ fn kraken_frames() -> Vec<String> {
         frames.push(market.update());
         match at % 97 {
             20 => frames.push(r#"{"channel":"heartbeat"}"#.to_owned()),
-            30 => drop(market.update()), // lost: the next checksum is wrong
+            30 => drop(market.update()), // lost, so the next checksum is wrong
             40 => frames.push(market.snapshot()),
             60 => {
                 frames.extend(["reconnect".to_owned(), KRAKEN_LIST.to_owned()]);
@@ -468,7 +467,7 @@ fn jayx_replays_are_invisible() {
         "{stats:?}"
     );
     check(packets, jayx_frames("42"));
-    // The server asks for an acknowledgement of each.
+    // With ids, so that each requires an acknowledgement.
     check(packets, jayx_frames("427"));
 }
 
@@ -541,7 +540,7 @@ fn later_symbol_is_replayed() {
     let mut live = Live::warm(Kraken::new(["A/B"]).build().unwrap());
     let mut market = KrakenMarket::new("C/D", 4);
     live.command(kraken::Command::Subscribe(kraken::Topic::book("C/D")));
-    // The scales arrive after the scratch session was made.
+    // The scales arrive after the scratch session was created.
     live.frame(KRAKEN_LIST);
     live.frame(&market.snapshot());
     assert!(live.replay());
@@ -604,7 +603,7 @@ mod recorder {
 
     use super::*;
 
-    /// Counts every use of a handle, and the handles.
+    /// Counts the handles and their uses.
     #[derive(Default)]
     struct Uses {
         all: Arc<Count>,
@@ -684,7 +683,7 @@ mod recorder {
             for _ in 0..100 {
                 assert!(warm.replay::<Recorded>(&live.session, &live.books, live.now));
             }
-            // Another scratch session is made.
+            // Creates a new scratch session.
             warm.keep(b"{", BookId(0));
             assert!(!warm.replay::<Recorded>(&live.session, &live.books, live.now));
             assert_eq!(uses.get(), before);

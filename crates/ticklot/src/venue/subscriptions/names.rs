@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Name;
+use crate::venue::id_counts::IdCounts;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
@@ -11,7 +12,7 @@ pub(super) struct Names {
     known: HashMap<Arc<str>, BTreeSet<u64>>,
     unknown: BTreeSet<u64>,
     /// The ids of all topics, with the number of topics of each.
-    ids: HashMap<Box<str>, usize>,
+    pub(super) ids: IdCounts,
 }
 
 impl Names {
@@ -62,49 +63,5 @@ impl Names {
     /// The topics with unknown names, in the order of subscription.
     pub(super) fn unknown(&self) -> impl Iterator<Item = u64> {
         self.unknown.iter().copied()
-    }
-
-    pub(super) fn insert_id(&mut self, id: &str) {
-        match self.ids.get_mut(id) {
-            Some(count) => *count += 1,
-            None => {
-                self.ids.insert(id.into(), 1);
-            }
-        }
-    }
-
-    pub(super) fn remove_id(&mut self, id: &str) {
-        if let Some(count) = self.ids.get_mut(id) {
-            *count -= 1;
-            if *count == 0 {
-                self.ids.remove(id);
-            }
-        }
-    }
-
-    pub(super) fn has_id(&self, id: &str) -> bool {
-        self.ids.contains_key(id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn id_lives_with_its_topic() {
-        let mut names = Names::default();
-        for added in [1, 2] {
-            for _ in 0..added {
-                names.insert_id("a");
-            }
-            for remaining in (0..added).rev() {
-                assert!(names.has_id("a"));
-                names.remove_id("a");
-                assert_eq!(names.has_id("a"), remaining > 0);
-            }
-            names.remove_id("a");
-        }
-        assert_eq!(names, Names::default());
     }
 }

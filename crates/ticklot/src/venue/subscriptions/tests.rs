@@ -9,8 +9,8 @@ mod renewal;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A topic of a channel: `b` has known names, `p` too but no batches, `o` has names that only the
-/// server knows, `k` has no names.
+/// A topic of a channel. `b` has known names, `p` has known names and no batches, `o` has unknown names, and `k` has no
+/// names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Item {
     channel: char,
@@ -65,7 +65,7 @@ fn subscribe(all: &mut Subscriptions<Item>, item: Item) -> bool {
     all.subscribe(item, name)
 }
 
-/// This many topics of a channel: `0`, `1` and so on.
+/// `count` topics of a channel: `0`, `1` and so on.
 fn many(channel: char, count: usize, max_per_message: usize) -> Subscriptions<Item> {
     let mut all = empty(max_per_message);
     for n in 0..count {
@@ -96,19 +96,19 @@ fn send(all: &mut Subscriptions<Item>, now: u64) -> Option<String> {
     let sent = all.send_next(Nanos(now), |message| {
         text = match message {
             ToSend::Subscribe(topics) => ids(topics),
-            ToSend::Unsubscribe(topics) => format!("leave {}", ids(topics)),
-            ToSend::UnsubscribeByName(name) => format!("leave {name}"),
+            ToSend::Unsubscribe(topics) => format!("unsubscribe {}", ids(topics)),
+            ToSend::UnsubscribeByName(name) => format!("unsubscribe {name}"),
         }
     });
     sent.then_some(text)
 }
 
-/// Everything that is due, as text.
+/// All due messages as text.
 fn send_all(all: &mut Subscriptions<Item>, now: u64) -> Vec<String> {
     std::iter::from_fn(|| send(all, now)).collect()
 }
 
-/// Lets overdue topics be sent again. Returns those without a confirmation, with the number of their requests.
+/// Runs the timeout. Returns the unconfirmed topics with their numbers of attempts.
 fn timeout(all: &mut Subscriptions<Item>, now: Nanos) -> Vec<(String, u32)> {
     let mut unconfirmed = Vec::new();
     let flow = all.timeout(now, |topic, attempts| {
@@ -124,14 +124,14 @@ fn refuse(all: &mut Subscriptions<Item>, text: &str) -> Vec<String> {
     refused.into_iter().map(|topic| topic.id).collect()
 }
 
-/// The index, the names and the unanswered messages agree with the states.
+/// Asserts that index, names and unanswered messages agree with the states.
 fn check(all: &Subscriptions<Item>) {
     let mut index = Index::default();
     let mut names = Names::default();
     for (&key, it) in &all.all {
         index.insert(key, it);
         names.insert(key, &it.name);
-        names.insert_id(it.topic.id());
+        names.ids.add(it.topic.id());
         assert_eq!(all.by_topic.get(&it.topic), Some(&key));
     }
     assert_eq!(all.by_topic.len(), all.all.len());
@@ -174,17 +174,17 @@ fn unconfirmed_topics_retry_with_backoff() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     assert_eq!(all.on_subscribed("b:m0"), Confirmed::Desired);
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     let mut now = 0;
     while now < 200 * SECOND {
         now = all.deadline().unwrap().0;
-        let attempts = u32::try_from(asked.len()).unwrap() + 1;
+        let attempts = u32::try_from(requested.len()).unwrap() + 1;
         let unconfirmed = timeout(&mut all, Nanos(now));
         assert_eq!(unconfirmed, [("m1".to_owned(), attempts)], "each time");
         assert_eq!(send_all(&mut all, now), ["m1"]);
-        asked.push(now / SECOND);
+        requested.push(now / SECOND);
     }
-    assert_eq!(asked, [5, 15, 35, 75, 155, 235], "and then every 80 s");
+    assert_eq!(requested, [5, 15, 35, 75, 155, 235], "and then every 80 s");
     assert_eq!(all.state(&book(0)), Some(State::Subscribed));
     all.on_subscribed("b:m1");
     assert_eq!(all.deadline(), None);
@@ -241,7 +241,7 @@ fn error_about_confirmed_topic() {
 }
 
 #[test]
-fn error_about_forgotten_topic() {
+fn error_about_removed_topic() {
     let mut all = empty(10);
     for id in ["x", "y"] {
         subscribe(&mut all, Item::new('o', id));
@@ -257,7 +257,7 @@ fn error_about_forgotten_topic() {
 }
 
 #[test]
-fn leaving_is_confirmed_or_expires() {
+fn unsubscription_is_confirmed_or_expires() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     all.on_subscribed("b:m0");
@@ -266,28 +266,27 @@ fn leaving_is_confirmed_or_expires() {
     assert!(all.unsubscribe(&book(0), true));
     assert!(all.unsubscribe(&book(1), true));
     assert!(!all.is_desired(&book(0)));
+    assert_eq!(all.desired(), 0, "unsubscribing topics are not desired");
     assert_eq!(
-        all.desired(),
-        0,
-        "topics that are being left are not desired"
+        send_all(&mut all, 0),
+        ["unsubscribe b:m0", "unsubscribe b:m1"]
     );
-    assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
     assert_eq!(all.on_unsubscribed("b:m0", Nanos(0)), Confirmed::Undesired);
     assert_eq!(all.state(&book(0)), None);
-    let mut leaves = 1;
+    let mut sent = 1;
     while let Some(deadline) = all.deadline() {
         timeout(&mut all, deadline);
-        leaves += send_all(&mut all, deadline.0).len();
+        sent += send_all(&mut all, deadline.0).len();
     }
     assert_eq!(
-        (leaves, all.state(&book(1))),
+        (sent, all.state(&book(1))),
         (3, None),
         "given up after three"
     );
 }
 
 #[test]
-fn new_patience_applies_next_message() {
+fn new_timeout_applies_next_message() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
     all.set_ack_timeout(Duration::from_secs(1));
@@ -341,7 +340,7 @@ fn default_topics_have_no_name() {
 }
 
 #[test]
-fn unsent_topic_is_forgotten() {
+fn unsent_topic_is_removed() {
     let mut all = rooms(1);
     assert!(all.unsubscribe(&book(0), true));
     assert!(!all.unsubscribe(&book(0), true));
@@ -349,12 +348,12 @@ fn unsent_topic_is_forgotten() {
 }
 
 #[test]
-fn desired_again_while_leaving() {
+fn desired_again_while_unsubscribing() {
     let mut all = rooms(1);
     send_all(&mut all, 0);
     all.on_subscribed("b:m0");
     all.unsubscribe(&book(0), true);
-    assert_eq!(send_all(&mut all, 0), ["leave b:m0"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe b:m0"]);
     assert!(subscribe(&mut all, book(0)));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
     // The replies arrive in the order of the messages.
@@ -376,7 +375,7 @@ fn ended_subscription_retries_with_backoff() {
         let due = all.deadline().unwrap();
         let wait = due.0 - *now;
         *now = due.0;
-        assert_eq!(timeout(&mut all, due), [], "it is not unconfirmed");
+        assert_eq!(timeout(&mut all, due), [], "not unconfirmed");
         assert_eq!(send_all(&mut all, due.0), ["m0"]);
         wait * 4 / SECOND
     };
@@ -401,7 +400,7 @@ fn long_subscription_resets_backoff() {
         timeout(&mut all, due);
         send_all(&mut all, due.0);
         all.on_subscribed("b:m0");
-        // 5 s of ack_timeout, and 16 times that.
+        // 5 s until the deadline, and 16 times that.
         let end = due.0 + 85 * SECOND + late;
         all.on_unsubscribed("b:m0", Nanos(end));
         let wait = all.deadline().unwrap().0 - end;
@@ -410,7 +409,7 @@ fn long_subscription_resets_backoff() {
 }
 
 #[test]
-fn ended_subscription_can_be_left() {
+fn ended_subscription_can_be_removed() {
     let mut all = rooms(2);
     send_all(&mut all, 0);
     for name in ["b:m0", "b:m1"] {
@@ -425,7 +424,7 @@ fn ended_subscription_can_be_left() {
 }
 
 #[test]
-fn callback_break_leaves_others_overdue() {
+fn callback_break_keeps_others_overdue() {
     let mut all = rooms(3);
     send_all(&mut all, 0);
     let late = Nanos(5 * SECOND);
@@ -436,14 +435,14 @@ fn callback_break_leaves_others_overdue() {
 }
 
 #[test]
-fn server_names_are_learnt() {
+fn server_names_are_learned() {
     let mut all = empty(10);
     subscribe(&mut all, Item::new('o', "m"));
     send_all(&mut all, 0);
     assert_eq!(all.on_subscribed("o:other"), Confirmed::Undesired);
     assert_eq!(all.on_subscribed("o:m"), Confirmed::Desired);
     all.unsubscribe(&Item::new('o', "m"), true);
-    assert_eq!(send_all(&mut all, 0), ["leave o:m"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe o:m"]);
 }
 
 #[test]
@@ -461,7 +460,7 @@ fn topics_share_a_name() {
 }
 
 #[test]
-fn nameless_topics_leave_together() {
+fn nameless_topics_share_unsubscription() {
     let mut all = many('k', 3, 2);
     assert_eq!(send_all(&mut all, 0), ["0 1", "2"]);
     for n in 0..3 {
@@ -469,10 +468,10 @@ fn nameless_topics_leave_together() {
         assert_eq!(all.on_topic_subscribed(&topic), Confirmed::Desired);
         all.unsubscribe(&topic, true);
     }
-    assert_eq!(send_all(&mut all, 0), ["leave 0 1", "leave 2"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 0 1", "unsubscribe 2"]);
     assert!(
         !all.on_topic_refused(&Item::new('k', "0")),
-        "it counts as left"
+        "it counts as confirmed"
     );
     for n in 1..3 {
         let topic = Item::new('k', n.to_string());
@@ -521,13 +520,13 @@ fn one_topic_is_sent_again() {
     assert_eq!(send_all(&mut all, 0), ["1"]);
     all.on_topic_subscribed(&topic);
     all.renew(&topic);
-    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 1"]);
     all.on_topic_rate_limited(&topic, Action::Unsubscribe);
-    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 1"]);
 }
 
 #[test]
-fn too_much_is_sent_again() {
+fn rate_limited_message_is_sent_again() {
     let mut all = rooms(11);
     send_all(&mut all, 0);
     all.on_rate_limited();
@@ -557,12 +556,12 @@ fn unanswered_messages_expire() {
 }
 
 #[test]
-fn strays_are_left_last() {
+fn orphans_are_unsubscribed_last() {
     let mut all = rooms(1);
     all.unsubscribe_orphan("b:m0");
     all.unsubscribe_orphan("x");
     all.unsubscribe_orphan("x");
-    assert_eq!(send_all(&mut all, 0), ["m0", "leave x"]);
+    assert_eq!(send_all(&mut all, 0), ["m0", "unsubscribe x"]);
     (0..100).for_each(|n| all.unsubscribe_orphan(&n.to_string()));
     assert_eq!(send_all(&mut all, 0).len(), MAX_ORPHANS);
 }
@@ -576,9 +575,9 @@ fn topic_count_is_bounded() {
     assert!(subscribe(&mut all, book(1)));
 }
 
-/// After any operations, a desired topic waits, has a deadline, or has its reply.
+/// After any operations, a desired topic is due, has a deadline, or has a reply.
 #[test]
-fn none_is_ever_forgotten() {
+fn no_desired_topic_is_lost() {
     let mut random = fastrand::Rng::with_seed(11);
     for _ in 0..300 {
         let mut all = rooms(0);
@@ -612,9 +611,9 @@ fn none_is_ever_forgotten() {
             }
             assert_eq!(all.desired(), desired.len());
             for it in all.all.values() {
-                let asked = it.has_deadline() && all.deadline().is_some_and(|t| t <= it.deadline);
+                let pending = it.has_deadline() && all.deadline().is_some_and(|t| t <= it.deadline);
                 let answered = matches!(it.state, State::Subscribed | State::Refused);
-                assert!(it.due || asked || answered, "{it:?}");
+                assert!(it.due || pending || answered, "{it:?}");
             }
             check(&all);
         }

@@ -1,4 +1,4 @@
-//! From an order book message to its book.
+//! Applies an order book message to its book.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -13,8 +13,7 @@ use crate::books::{BookConfig, BookId, Books, Instrument};
 use crate::event::{Handler, LastTrade, Source};
 use crate::venue::{Concerns, Context, Snapshot};
 
-/// The books by outcome, which each message looks up, and by market. Outcome ids may repeat from market to
-/// market.
+/// The books by outcome and by market. Outcome ids may repeat in several markets.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
     by_outcome: HashMap<Box<str>, Vec<BookId>>,
@@ -22,7 +21,7 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    /// The book of an outcome, if it has one already.
+    /// The book of an outcome, if there is one.
     #[inline]
     pub(super) fn get(&self, market: &str, outcome: &str, books: &Books) -> Option<BookId> {
         let ids = self.by_outcome.get(outcome)?;
@@ -44,7 +43,7 @@ impl Outcomes {
     }
 }
 
-/// Where an order book goes.
+/// Finds or adds the book of a message, and applies the message.
 pub(super) struct BookRouter<'a> {
     pub(super) outcomes: &'a mut Outcomes,
     pub(super) desired: &'a SubscriptionFilter,
@@ -79,10 +78,10 @@ impl BookRouter<'_> {
         let book = context.books().last_known(id);
         let is_streamed = book.is_some_and(|book| book.updates() > 0);
         if self.source == Source::Request && is_streamed {
-            // The stream's book is newer.
+            // The book from the stream is newer.
             return ControlFlow::Continue(());
         }
-        // A last trade off the book's grid (an AMM fill, say) is no fault of the book.
+        // A last trade that is off the book's grid, such as an AMM fill, is no error of the book.
         let last = update.last_price.and_then(|price| price.ticks(scale).ok());
         let snapshot = Snapshot {
             line: line.number,
@@ -100,7 +99,7 @@ impl BookRouter<'_> {
         context.apply_snapshot(id, &snapshot, |error| update.refusal(error))
     }
 
-    /// The book of an outcome, added at its first message; none when there is no room for it.
+    /// The book of an outcome, added for its first message. None if there is no room for it.
     fn book<H: Handler + ?Sized>(
         &mut self,
         update: &OrderBook<'_>,

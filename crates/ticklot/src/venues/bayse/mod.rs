@@ -1,14 +1,14 @@
-//! Bayse Markets: prediction markets. One connection carries many rooms of one endpoint; order books
-//! come one an outcome.
+//! Bayse Markets: prediction markets. A connection carries many rooms of one endpoint. Each outcome of a market has an
+//! order book.
 //!
-//! | to follow | connect with |
+//! | topics | connection |
 //! |---|---|
 //! | order books, prices, fills | [`Bayse::markets`], one for each currency of order books |
-//! | prices of assets outside the venue | [`Bayse::realtime`] |
-//! | one's own orders | [`Bayse::user`] |
-//! | all of it, and let the connections be made | [`Plan`] |
+//! | prices of external assets | [`Bayse::realtime`] |
+//! | the user's orders | [`Bayse::user`] |
+//! | all of these | [`Plan`] creates the connections |
 //!
-//! The topics can be changed at any time, also while the connection is down: see [`Command`].
+//! Topics can be changed at any time, also without an open connection: see [`Command`].
 
 mod book_router;
 mod neutral;
@@ -47,42 +47,41 @@ use crate::venue::subscriptions::{SubscriptionState, Subscriptions};
 use crate::venues::ping_timer::PingTimer;
 use crate::venues::url::{self, Parts};
 
-/// The venue's base URL (its documentation).
+/// The venue's base URL, from its documentation.
 pub const URL: &str = "wss://socket.bayse.markets";
 
-/// The base URL of its HTTP interface (its documentation).
+/// The base URL of its HTTP API, from its documentation.
 pub const REST_URL: &str = "https://relay.bayse.markets";
 
-/// The server pings about every 54 s (its documentation); the margin is for the network.
+/// The server pings about every 54 s (its documentation). 10 s are for the network.
 const SILENCE_LIMIT: Duration = Duration::from_secs(54 + 10);
 
-/// Ten messages in any second (its documentation); a tenth more, since they may arrive closer
-/// together than they left.
+/// Ten messages in any second (its documentation). The window is 10 % longer, because messages may arrive closer together
+/// than they were sent.
 const RATE_LIMIT: RateLimit = RateLimit {
     messages: 10,
     window: Duration::from_millis(1100),
 };
 
-/// How long a subscription may go without its `subscribed`, at first.
+/// The first timeout for the `subscribed` of a subscription.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most books of a feed that outcomes may become. Outcomes are learnt from what arrives, so a broken server
-/// could name new ones without end.
+/// The most books of a feed to which an outcome can be added. Outcomes are only known from messages, so without a limit a
+/// faulty server could add books endlessly.
 pub const MAX_BOOKS: usize = 10_000;
 
-/// The scale to begin with: prices in cents, quantities to a millionth. No tick size is published;
-/// 0.01 is likely for books.
+/// The default scale: prices in cents, quantities in millionths. The venue publishes no tick size; 0.01 is likely for books.
 pub const CENTS: Scale = const_scale(2, 6);
 
-/// One connection to an endpoint of Bayse Markets.
+/// A connection to an endpoint of Bayse Markets.
 #[derive(Debug)]
 pub struct Bayse {
-    /// The complete URL; the one that was given, if it cannot be used.
+    /// The complete URL, or the given one if it is invalid.
     url: String,
     endpoint: Endpoint,
     currency: Currency,
     auth: Option<Auth>,
-    /// Keep whatever arrives, desired or not.
+    /// Whether to accept messages without a subscription.
     any: bool,
     scales: MarketScales,
     decoder: Decoder,
@@ -91,41 +90,41 @@ pub struct Bayse {
     desired: SubscriptionFilter,
     pings: PingTimer,
     first_books: Option<FirstBooks>,
-    /// Whether they are to be fetched now.
+    /// Whether the first books are to be fetched now.
     fetch_due: bool,
-    /// Whether the user named the currency.
+    /// Whether the user has set the currency.
     is_scoped: bool,
-    /// The currency of the room that was confirmed last.
+    /// The currency of the room of the last confirmation.
     acknowledged: Option<Currency>,
     /// Whether a connection is open.
     open: bool,
-    /// The first thing that was asked for and makes no sense.
-    wrong: Option<BuildError>,
+    /// The first invalid setting, for [`Bayse::build`].
+    error: Option<BuildError>,
 }
 
-/// What can be asked of a connection while it runs.
+/// A command to a running connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Follow a topic from now on, over reconnects.
+    /// Follow a topic from now on, also after reconnects.
     Subscribe(Topic),
-    /// Follow it no longer. Its order books are disconnected; what still comes is dropped.
+    /// Stop following a topic. Its order books are disconnected, and later messages are dropped.
     Unsubscribe(Topic),
-    /// Send a `ping` message; [`Event::RoundTrip`](crate::Event::RoundTrip) tells how long its answer took.
+    /// Send a `ping` message. [`Event::RoundTrip`](crate::Event::RoundTrip) reports the time until the reply.
     Ping,
 }
 
 /// The scale of each market.
 #[derive(Clone, Debug)]
 struct MarketScales {
-    /// Of those without one of their own.
+    /// The scale of other markets.
     others: Scale,
-    own: HashMap<String, Scale>,
+    by_market: HashMap<String, Scale>,
 }
 
 impl Scales for MarketScales {
     fn scale(&self, market: &str) -> Scale {
-        self.own.get(market).copied().unwrap_or(self.others)
+        self.by_market.get(market).copied().unwrap_or(self.others)
     }
 }
 
@@ -137,44 +136,44 @@ struct FirstBooks {
     depth: u32,
 }
 
-/// A connection that makes no sense.
+/// An invalid configuration of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A topic that the venue could not understand, or credentials.
+    /// An invalid topic or invalid credentials.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The URL of the connection or of the first books cannot be used, for this reason.
+    /// The URL of the connection or of the first books is invalid, for this reason.
     #[error("not a usable URL: {0}")]
     Url(&'static str),
 }
 
-/// The path of the HTTP request for books.
+/// The path of the HTTP request for order books.
 const BOOKS_PATH: &str = "/v1/pm/books";
 
-/// A URL with the path of an endpoint, which may have one already.
+/// Completes a URL with the path of an endpoint. The path of another endpoint is replaced.
 fn completed(given: &str, path: &str) -> Result<String, &'static str> {
     let url = Parts::of(given);
     if url.is_socket_io() {
         return Err(url::SOCKET_IO);
     }
     let endpoints = [Endpoint::Markets, Endpoint::Realtime, Endpoint::User];
-    let mut ends = endpoints
+    let mut suffixes = endpoints
         .map(Endpoint::path)
         .into_iter()
         .chain(["/ws/v1", "/ws"]);
-    let base = ends.find_map(|end| url.path.strip_suffix(end));
+    let base = suffixes.find_map(|it| url.path.strip_suffix(it));
     let base = base.unwrap_or(url.path);
     if base.split('/').any(|part| part == "ws") {
         return Err(
-            "its path is none of the venue's, which are /ws/v1/markets, /ws/v1/realtime and /ws/v1/user",
+            "its path is none of the venue's: /ws/v1/markets, /ws/v1/realtime, /ws/v1/user",
         );
     }
     Ok(url::join(url.origin, &format!("{base}{path}"), url.query))
 }
 
 impl Bayse {
-    /// The order books of these markets, in US dollars, prices in cents.
+    /// The order books of these markets in US dollars, with prices in cents.
     #[must_use]
     pub fn new<I: Into<String>>(markets: impl IntoIterator<Item = I>) -> Self {
         markets.into_iter().fold(Self::markets(), |venue, market| {
@@ -182,8 +181,7 @@ impl Bayse {
         })
     }
 
-    /// Subscribes to nothing and keeps whatever books arrive: for recorded logs, whose ids one may
-    /// not know.
+    /// Accepts all books without a subscription: for recorded logs, whose ids may be unknown.
     #[must_use]
     pub fn any() -> Self {
         Self {
@@ -192,7 +190,7 @@ impl Bayse {
         }
     }
 
-    /// The markets' endpoint: order books, prices, fills.
+    /// The endpoint of markets: order books, prices, fills.
     #[must_use]
     pub fn markets() -> Self {
         Self::at(Endpoint::Markets, None)
@@ -204,7 +202,7 @@ impl Bayse {
         Self::at(Endpoint::Realtime, None)
     }
 
-    /// The endpoint of one's own orders. The credentials go into every message and are shown nowhere.
+    /// The endpoint of the user's own orders. Each message contains the credentials; `Debug` and taps hide them.
     #[must_use]
     pub fn user(auth: Auth) -> Self {
         Self::at(Endpoint::User, Some(auth))
@@ -215,7 +213,7 @@ impl Bayse {
             url: format!("{URL}{}", endpoint.path()),
             endpoint,
             currency: Currency::Usd,
-            wrong: auth
+            error: auth
                 .as_ref()
                 .and_then(|auth| auth.check().err())
                 .map(BuildError::Request),
@@ -223,7 +221,7 @@ impl Bayse {
             any: false,
             scales: MarketScales {
                 others: CENTS,
-                own: HashMap::new(),
+                by_market: HashMap::new(),
             },
             decoder: Decoder::new(),
             outcomes: Outcomes::default(),
@@ -238,22 +236,22 @@ impl Bayse {
         }
     }
 
-    /// Another URL, completed with the endpoint's path. The path of any of the venue's endpoints may be there
-    /// already and is replaced; one before it, and a query, stay.
+    /// Sets the base URL, which is completed with the path of the endpoint. If it ends with the path of an endpoint, that is
+    /// replaced. A path before it and a query stay.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         match completed(url, self.endpoint.path()) {
             Ok(url) => self.url = url,
-            Err(what) => {
+            Err(reason) => {
                 url.clone_into(&mut self.url);
-                self.wrong.get_or_insert(BuildError::Url(what));
+                self.error.get_or_insert(BuildError::Url(reason));
             }
         }
         self
     }
 
-    /// The currency of the order books. USD and NGN books of one market arrive with the same ids: one
-    /// connection carries one of them.
+    /// Sets the currency of the order books. The USD and NGN books of a market have the same ids, so a connection carries
+    /// only one currency.
     #[must_use]
     pub fn currency(mut self, currency: Currency) -> Self {
         self.currency = currency;
@@ -263,48 +261,48 @@ impl Bayse {
         self
     }
 
-    /// The scale of every market without one of its own.
+    /// Sets the scale of all markets without a [`Bayse::market_scale`]. Default: [`CENTS`].
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
         self.scales.others = scale;
         self
     }
 
-    /// The scale of one market.
+    /// Sets the scale of one market.
     #[must_use]
     pub fn market_scale(mut self, market: &str, scale: Scale) -> Self {
-        self.scales.own.insert(market.to_owned(), scale);
+        self.scales.by_market.insert(market.to_owned(), scale);
         self
     }
 
-    /// Follows a topic from the start. One that makes no sense here is told by [`Bayse::build`].
+    /// Follows a topic from the start. [`Bayse::build`] returns an error for an invalid one.
     #[must_use]
     pub fn follow(mut self, topic: Topic) -> Self {
         if let Err(error) = self.subscribe(topic) {
-            self.wrong.get_or_insert(BuildError::Request(error));
+            self.error.get_or_insert(BuildError::Request(error));
         }
         self
     }
 
-    /// How long a subscription may go without its confirmation before it is asked for again; the
-    /// patience doubles with each try, up to 16 times as long. Default: 5 s.
+    /// Sets the timeout after which an unconfirmed subscription is sent again. It doubles with each attempt, up to 16 times
+    /// `timeout`. Default: 5 s.
     #[must_use]
-    pub fn ack_timeout(mut self, patience: Duration) -> Self {
-        self.subscriptions.set_ack_timeout(patience);
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.subscriptions.set_ack_timeout(timeout);
         self
     }
 
-    /// Sends a `ping` message this often; [`Event::RoundTrip`](crate::Event::RoundTrip) tells how long its answer took.
-    /// Default: never.
+    /// Sends a `ping` message at this interval. [`Event::RoundTrip`](crate::Event::RoundTrip) reports the time until the
+    /// reply. Default: never.
     #[must_use]
     pub fn ping_every(mut self, interval: Duration) -> Self {
         self.pings.set_interval(interval);
         self
     }
 
-    /// Fetches the books of these outcomes over HTTP when a connection opens, `depth` levels a side,
-    /// from the base URL `base` ([`REST_URL`]), with or without the path of the request. They fill books that the stream has not filled yet,
-    /// marked [`Source::Request`](crate::events::Source::Request).
+    /// Fetches the books of these outcomes over HTTP when a connection opens, with `depth` levels per side. `base` is the
+    /// base URL ([`REST_URL`]), with or without the path of the request. The snapshots apply only to books that the stream
+    /// has not filled yet, and have [`Source::Request`](crate::events::Source::Request).
     #[must_use]
     pub fn first_books<I: Into<String>>(
         mut self,
@@ -315,8 +313,8 @@ impl Bayse {
         let outcomes = outcomes.into_iter().map(Into::into).collect();
         let url = Parts::of(base);
         if !url.query.is_empty() {
-            let what = "the query of the first books is the library's";
-            self.wrong.get_or_insert(BuildError::Url(what));
+            let reason = "the base URL of the first books must not have a query";
+            self.error.get_or_insert(BuildError::Url(reason));
         }
         let path = url.path.strip_suffix(BOOKS_PATH).unwrap_or(url.path);
         let base = format!("{}{path}", url.origin);
@@ -328,12 +326,12 @@ impl Bayse {
         self
     }
 
-    /// Checks what was asked for, and gives the venue's rules to a feed or a session.
+    /// Checks the configuration, and returns the venue for a feed or a session.
     ///
     /// # Errors
-    /// A topic of another endpoint, an empty id, empty credentials, or a URL that cannot be used.
+    /// A topic of another endpoint, an empty id, empty credentials, or an invalid URL.
     pub fn build(self) -> Result<Self, BuildError> {
-        if let Some(error) = self.wrong {
+        if let Some(error) = self.error {
             return Err(error);
         }
         url::check(&self.url).map_err(BuildError::Url)?;
@@ -343,21 +341,21 @@ impl Bayse {
         Ok(self)
     }
 
-    /// Every topic that is desired, or about to be left, and where it stands.
+    /// All topics that are desired or being unsubscribed from, and their states.
     pub fn topics(&self) -> impl Iterator<Item = (&Topic, SubscriptionState)> {
         self.subscriptions.iter()
     }
 
-    /// How many messages were sent that the server has not answered yet: at most 1,024 are
-    /// remembered, none for longer than sixteen times the patience after the next is sent.
+    /// The number of messages without a reply. At most 1,024 are kept. When another message is sent, those older than 16
+    /// times [`Bayse::ack_timeout`] are dropped.
     pub fn unanswered(&self) -> usize {
         self.subscriptions.unacknowledged()
     }
 
-    /// Desires a topic.
+    /// Subscribes to a topic.
     ///
     /// # Errors
-    /// It makes no sense on this connection.
+    /// The topic is invalid on this connection.
     fn subscribe(&mut self, topic: Topic) -> Result<(), RequestError> {
         let (endpoint, auth) = (self.endpoint, self.auth.as_ref());
         let mut unsent = Vec::new();
@@ -373,14 +371,13 @@ impl Bayse {
         Ok(())
     }
 
-    /// The currency of the books: the one that is subscribed to. Of a log it is the one that an
-    /// acknowledgement named, and unknown before that.
+    /// The currency of the books, as subscribed to. For a log without a known currency, that of the last acknowledgement.
     fn scope(&self) -> Option<Currency> {
         let is_known = self.is_scoped || !self.any;
         is_known.then_some(self.currency).or(self.acknowledged)
     }
 
-    /// Desires a topic no longer. Its books are disconnected: the connection does not feed them any more.
+    /// Unsubscribes from a topic, and disconnects its books.
     fn unsubscribe<H: Handler + ?Sized>(
         &mut self,
         topic: &Topic,

@@ -1,4 +1,4 @@
-//! The neutral events of the venue's messages.
+//! Converts the venue's messages to events.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ use crate::books::Instrument;
 use crate::event::{Event, Handler, OrderRef, OrderUpdate, ReferencePrice};
 use crate::venue::{Concerns, Context};
 
-/// Reports what a message means. `scope` is the currency of the connection, `line` the line that it is in.
+/// Emits the events of a message. `scope` is the currency of the connection, and `line` the line of the message.
 pub(super) fn events<H: Handler + ?Sized>(
     message: &Message<'_>,
     line: Line<'_>,
@@ -31,7 +31,7 @@ pub(super) fn events<H: Handler + ?Sized>(
     }
 }
 
-/// A fill. Its price may be finer than the market's grid, and its scale is as fine as it needs then.
+/// Emits a fill. If its price is finer than the market's grid, it has a finer scale.
 fn trade<H: Handler + ?Sized>(
     fill: &Activity<'_>,
     line: Line<'_>,
@@ -47,7 +47,7 @@ fn trade<H: Handler + ?Sized>(
     let (scale, ticks, lots) = match read {
         Ok(read) => read,
         Err(error) => {
-            let error = no_trade(error).on_line(line.number);
+            let error = number_error(error).on_line(line.number);
             return context.unreadable(Concerns::None, error, line.bytes);
         }
     };
@@ -67,7 +67,7 @@ fn trade<H: Handler + ?Sized>(
     context.trades_of(&instrument, scale, &[trade], fill.sent)
 }
 
-/// The coarsest scale, not coarser than `scale`, on whose grid both numbers are.
+/// The coarsest scale that represents both numbers exactly and is at least as fine as `scale`.
 fn scale_of(
     scale: Scale,
     price: Decimal<'_>,
@@ -84,8 +84,8 @@ fn scale_of(
     Ok(Scale::new(price_decimals, quantity_decimals).unwrap_or(scale))
 }
 
-/// A fill with a number that no scale holds exactly.
-fn no_trade(error: DecimalError) -> DecodeError {
+/// The error for a fill with a number that no scale represents exactly.
+fn number_error(error: DecimalError) -> DecodeError {
     DecodeError {
         venue: VenueName::BAYSE,
         line: 0,
@@ -134,7 +134,7 @@ fn asset<H: Handler + ?Sized>(
     }))
 }
 
-/// Words of a status after which an order is not open.
+/// Parts of the status of an order that is not open.
 const CLOSED: [&str; 4] = ["CANCEL", "EXPIRE", "REJECT", "FAIL"];
 
 fn order<H: Handler + ?Sized>(
@@ -143,7 +143,7 @@ fn order<H: Handler + ?Sized>(
     context: &mut Context<'_, H>,
 ) -> ControlFlow<()> {
     let order = &update.order;
-    let is_left = |text: &str| text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+    let is_nonzero = |text: &str| text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
     let is_closed = CLOSED.iter().any(|word| order.status.contains(word));
     let updated = OrderUpdate {
         connection: context.connection(),
@@ -154,7 +154,7 @@ fn order<H: Handler + ?Sized>(
             name: order.outcome_id.or(order.outcome_label).unwrap_or_default(),
         },
         id: OrderRef::Text(update.order_id),
-        is_open: is_left(order.remaining_quantity.0) && !is_closed,
+        is_open: is_nonzero(order.remaining_quantity.0) && !is_closed,
         kind: None,
         status: order.status,
         side: order.side,

@@ -1,4 +1,4 @@
-//! The venue's rules: what is sent, and what a message means.
+//! The protocol of Bayse: outgoing messages, and the processing of incoming ones.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Venue for Bayse {
                     .subscriptions
                     .growth(&topic, &rooms::name(&topic, currency));
                 let refusal = if !context.has_room_for(growth, None) {
-                    "no room in memory for a room"
+                    "no room in memory for a subscription"
                 } else if let Err(error) = self.subscribe(topic) {
                     return CallOutcome::from(context.refused(&error.to_string(), None));
                 } else if !self.subscriptions.is_desired(&added) {
@@ -100,7 +100,7 @@ impl Venue for Bayse {
                 } else {
                     return CallOutcome::Data;
                 };
-                let room = rooms::shown(&added, currency);
+                let room = rooms::display_name(&added, currency);
                 return CallOutcome::from(context.refused(refusal, Some(&room)));
             }
             Command::Unsubscribe(topic) => {
@@ -121,7 +121,7 @@ impl Venue for Bayse {
 
     fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let (endpoint, auth, currency) = (self.endpoint, self.auth.as_ref(), self.currency);
-        // An invalid request was refused when the user made it.
+        // Cannot fail: invalid requests are refused when the user makes them.
         let mut write = |request: &Request<'_>| request.write(endpoint, auth, out);
         if self.open && self.pings.take(now) {
             let _ = write(&Request::Ping);
@@ -134,7 +134,7 @@ impl Venue for Bayse {
                     ToSend::UnsubscribeByName(name) => write(&Request::Unsubscribe {
                         room: Room::Other(name),
                     }),
-                    // Every room has a name.
+                    // Every topic has a name.
                     ToSend::Unsubscribe(_) => Ok(0),
                 };
             })
@@ -170,7 +170,7 @@ impl Venue for Bayse {
             return CallOutcome::CloseConnection(EndReason::PingTimeout);
         }
         CallOutcome::from(self.subscriptions.timeout(now, |topic, attempts| {
-            context.unconfirmed(&rooms::shown(topic, currency), attempts)
+            context.unconfirmed(&rooms::display_name(topic, currency), attempts)
         }))
     }
 
@@ -178,7 +178,7 @@ impl Venue for Bayse {
         Some(SILENCE_LIMIT)
     }
 
-    /// It keeps whatever arrives. None on an endpoint without order books.
+    /// Accepts all books. None for an endpoint without order books.
     fn scratch(&self) -> Option<Self> {
         (self.endpoint == Endpoint::Markets).then(|| Self {
             any: true,
@@ -217,7 +217,7 @@ impl Venue for Bayse {
         body: Result<&[u8], &RequestFailure>,
         context: &mut Context<'_, H>,
     ) -> CallOutcome {
-        // Without the first books the stream brings the next ones.
+        // After a failure, the books wait for the stream.
         let Ok(body) = body else {
             return CallOutcome::Data;
         };
@@ -230,7 +230,7 @@ impl Venue for Bayse {
             any,
             ..
         } = self;
-        let mut target = BookRouter {
+        let mut router = BookRouter {
             outcomes,
             desired,
             any: *any,
@@ -243,14 +243,14 @@ impl Venue for Bayse {
             bytes: body,
         };
         let mut flow = ControlFlow::Continue(());
-        let whole = decoder.books(body, scales, |update| {
+        let decoded = decoder.books(body, scales, |update| {
             flow = match update {
-                Ok(update) => target.apply(&update, line, scales.scale(update.market_id), context),
+                Ok(update) => router.apply(&update, line, scales.scale(update.market_id), context),
                 Err(error) => context.unreadable(Concerns::None, error, body),
             };
             flow
         });
-        if let (Err(error), ControlFlow::Continue(())) = (whole, flow) {
+        if let (Err(error), ControlFlow::Continue(())) = (decoded, flow) {
             flow = context.unreadable(Concerns::None, error, body);
         }
         CallOutcome::from(flow)
@@ -258,7 +258,7 @@ impl Venue for Bayse {
 }
 
 impl Bayse {
-    /// One line of a frame.
+    /// Processes one line of a frame.
     fn line<H: OnMessage<Self> + ?Sized>(
         &mut self,
         line: Line<'_>,
@@ -290,14 +290,14 @@ impl Bayse {
         match &message {
             Message::OrderBook(update) => {
                 context.count_path(update.path);
-                let mut target = BookRouter {
+                let mut router = BookRouter {
                     outcomes,
                     desired,
                     any: *any,
                     scope,
                     source: Source::Stream,
                 };
-                target.apply(update, line, scales.scale(update.market_id), context)
+                router.apply(update, line, scales.scale(update.market_id), context)
             }
             Message::PriceUpdate(_)
             | Message::Activity(_)
@@ -327,7 +327,7 @@ impl Bayse {
                     *acknowledged = Some(currency);
                 }
                 if subscriptions.on_subscribed(room) == Confirmed::Undesired && !*any {
-                    // A confirmation after the user changed the desire: its room is left.
+                    // The user has unsubscribed before the confirmation.
                     subscriptions.unsubscribe_orphan(room);
                 }
                 context.emit(Event::Subscribed { connection, room })
@@ -347,8 +347,7 @@ impl Bayse {
     }
 }
 
-/// A line that could not be decoded: it may have been a book's update, which then is lost. Books that it
-/// could be of are gaps until their next update.
+/// Handles a line that could not be decoded. The books that it may have updated become gaps.
 #[cold]
 fn refused_line<H: Handler + ?Sized>(
     decoder: &mut Decoder,
@@ -364,7 +363,7 @@ fn refused_line<H: Handler + ?Sized>(
     else {
         return context.unreadable(Concerns::None, error.on_line(line.number), line.bytes);
     };
-    // Of a market or an outcome that has no book yet none is out of date.
+    // A market or an outcome without a book has none to mark.
     let known = |market, outcome| outcomes.get(market, outcome, context.books());
     let concerns = match (market_id, outcome_id) {
         (Some(market), Some(outcome)) => {
@@ -376,7 +375,7 @@ fn refused_line<H: Handler + ?Sized>(
     context.unreadable(concerns, error.on_line(line.number), line.bytes)
 }
 
-/// The server refused something: its most likely subject is reported with it.
+/// Handles an error message of the server, and reports it with the topics that it most likely refers to.
 fn refused<H: Handler + ?Sized>(
     message: &str,
     subscriptions: &mut Subscriptions<Topic>,
@@ -401,17 +400,17 @@ fn refused<H: Handler + ?Sized>(
         return context.refused(message, None);
     }
     for topic in &topics {
-        context.refused(message, Some(&rooms::shown(topic, currency)))?;
+        context.refused(message, Some(&rooms::display_name(topic, currency)))?;
     }
     ControlFlow::Continue(())
 }
 
-/// What ids are made of, as far as is known.
+/// Whether an id may contain this character, as far as is known.
 fn is_id(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Appends `text` for a URL's query (RFC 3986, section 2.1).
+/// Appends `text` to a URL, percent-encoded (RFC 3986, section 2.1).
 fn percent_encode(url: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -1,4 +1,4 @@
-//! Bayse's rooms as [`Subscriptions`]: each topic is one room at the server.
+//! The subscriptions of Bayse. Each topic is one room at the server.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use ticklot_frame::bayse::{Channel, Currency};
 use super::topic::Topic;
 use crate::venue::subscriptions::{self, Name, Subscriptions};
 
-/// The most rooms on one connection.
+/// The most rooms of a connection.
 pub const MAX_ROOMS: usize = 10_000;
 
-/// The most topics in one message: the venue's own limit on market ids.
-const MAX_TOGETHER: usize = ticklot_frame::bayse::MAX_MARKETS;
+/// The most topics of a message: the venue's limit on market ids.
+const MAX_PER_MESSAGE: usize = ticklot_frame::bayse::MAX_MARKETS;
 
-/// No rooms.
-pub(super) fn new(patience: Duration) -> Subscriptions<Topic> {
-    Subscriptions::new(patience, MAX_TOGETHER).max_topics(MAX_ROOMS)
+/// No subscriptions.
+pub(super) fn new(ack_timeout: Duration) -> Subscriptions<Topic> {
+    Subscriptions::new(ack_timeout, MAX_PER_MESSAGE).max_topics(MAX_ROOMS)
 }
 
-/// The room's name, as far as the client can know it.
+/// The name of the topic's room, if the client can know it.
 pub(super) fn name(topic: &Topic, currency: Currency) -> Name {
     let name = topic.room_name(currency);
     name.map_or(Name::Unknown, Name::known)
 }
 
-/// The room's name for the user: the topic's id, where the name is the server's to give.
-pub(super) fn shown(topic: &Topic, currency: Currency) -> String {
+/// The room's name in events: the topic's id, if only the server knows the name.
+pub(super) fn display_name(topic: &Topic, currency: Currency) -> String {
     let name = topic.room_name(currency);
     name.unwrap_or_else(|| topic.id().to_owned())
 }

@@ -1,55 +1,26 @@
-//! The ids of all desired topics, so that a message is looked up without allocating.
-
-use std::collections::HashMap;
+//! The ids of all desired topics, to filter messages without allocating.
 
 use ticklot_frame::bayse::{Message, Symbol};
 
 use super::topic::Topic;
+use crate::venue::id_counts::IdCounts;
 
-/// The desired topics of one connection.
+/// The desired topics of one connection. Two topics may have the same id, such as the fills of a market under two events.
 #[derive(Debug, Default)]
 pub(super) struct SubscriptionFilter {
-    books: Ids,
-    prices: Ids,
-    /// Events all of whose fills are desired.
-    events: Ids,
+    books: IdCounts,
+    prices: IdCounts,
+    /// Events whose fills are desired for all markets.
+    events: IdCounts,
     /// Markets whose fills are desired.
-    markets: Ids,
-    orders: Ids,
-    users: Ids,
+    markets: IdCounts,
+    orders: IdCounts,
+    users: IdCounts,
     symbols: Vec<Symbol>,
 }
 
-/// A multiset of ids: two topics may have one id, such as the fills of a market under two events.
-#[derive(Debug, Default)]
-struct Ids(HashMap<Box<str>, usize>);
-
-impl Ids {
-    fn add(&mut self, id: &str) {
-        match self.0.get_mut(id) {
-            Some(count) => *count += 1,
-            None => {
-                self.0.insert(id.into(), 1);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: &str) {
-        if let Some(count) = self.0.get_mut(id) {
-            *count -= 1;
-            if *count == 0 {
-                self.0.remove(id);
-            }
-        }
-    }
-
-    fn contains(&self, id: &str) -> bool {
-        self.0.contains_key(id)
-    }
-}
-
 impl SubscriptionFilter {
-    /// Adds a topic that was not desired before.
+    /// Adds a topic. It must not be present.
     pub(super) fn add(&mut self, topic: &Topic) {
         match self.ids(topic) {
             Ok(ids) => ids.add(topic.id()),
@@ -57,17 +28,17 @@ impl SubscriptionFilter {
         }
     }
 
-    /// Removes a topic that was desired.
+    /// Removes a topic. It must be present.
     pub(super) fn remove(&mut self, topic: &Topic) {
         match self.ids(topic) {
             Ok(ids) => ids.remove(topic.id()),
-            // The venue has a handful of symbols.
+            // A linear search: the venue has few symbols.
             Err(symbol) => self.symbols.retain(|it| *it != symbol),
         }
     }
 
-    /// The ids that a topic belongs to, or its symbol.
-    fn ids(&mut self, topic: &Topic) -> Result<&mut Ids, Symbol> {
+    /// The set of ids for a topic, or its symbol.
+    fn ids(&mut self, topic: &Topic) -> Result<&mut IdCounts, Symbol> {
         Ok(match topic {
             Topic::OrderBook(_) => &mut self.books,
             Topic::Prices(_) => &mut self.prices,
@@ -86,7 +57,7 @@ impl SubscriptionFilter {
         self.books.contains(market)
     }
 
-    /// Whether a message other than a book belongs to a desired topic.
+    /// Whether a message other than an order book belongs to a desired topic.
     pub(super) fn wants(&self, message: &Message<'_>) -> bool {
         match message {
             Message::PriceUpdate(update) => self.prices.contains(update.event_id),

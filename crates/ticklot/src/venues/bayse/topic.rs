@@ -1,4 +1,4 @@
-//! What can be followed at Bayse Markets.
+//! The topics of Bayse Markets.
 
 use smallvec::SmallVec;
 use ticklot_frame::bayse::{
@@ -7,12 +7,11 @@ use ticklot_frame::bayse::{
 
 use crate::venue::subscriptions::INLINE;
 
-/// Something to follow. Each is a room of its own at the server.
+/// A topic to follow. Each topic is one room at the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Topic {
-    /// The order books of a market: one for each outcome. Needs a connection to the markets'
-    /// endpoint, which carries them in its own currency.
+    /// The order books of a market, one for each outcome. They are in the currency of the connection.
     OrderBook(String),
     /// The prices of an event's markets.
     Prices(String),
@@ -20,14 +19,14 @@ pub enum Topic {
     Activity {
         /// The event.
         event: String,
-        /// One market of it, or all of them.
+        /// One market of the event; none for all.
         market: Option<String>,
     },
-    /// The price of an asset outside the venue.
+    /// The price of an external asset.
     AssetPrice(Symbol),
     /// The fills of one user.
     UserTrades(String),
-    /// One's own orders in a market.
+    /// The user's own orders in a market.
     Orders(String),
 }
 
@@ -74,13 +73,13 @@ impl Topic {
         Self::UserTrades(user.into())
     }
 
-    /// One's own orders in a market.
+    /// The user's own orders in a market.
     #[must_use]
     pub fn orders(market: impl Into<String>) -> Self {
         Self::Orders(market.into())
     }
 
-    /// Whether it can be asked for.
+    /// Checks the topic.
     ///
     /// # Errors
     /// An id is empty.
@@ -88,9 +87,9 @@ impl Topic {
         self.check_at(self.channel().endpoint())
     }
 
-    /// Whether a connection to this endpoint can subscribe to it.
+    /// Checks that a connection to this endpoint can subscribe to the topic.
     pub(crate) fn check_at(&self, endpoint: Endpoint) -> Result<(), RequestError> {
-        // With whatever credentials: they are the connection's to check.
+        // With dummy credentials: the connection checks its own.
         let auth = Auth::api_key("-");
         write_subscription(&[self], Currency::Usd, |request| {
             request.write(endpoint, Some(&auth), &mut Vec::new())
@@ -98,7 +97,7 @@ impl Topic {
         .map(drop)
     }
 
-    /// The channel that carries it.
+    /// Its channel.
     #[must_use]
     pub fn channel(&self) -> Channel {
         match self {
@@ -111,7 +110,7 @@ impl Topic {
         }
     }
 
-    /// Whether several of its channel go in one message.
+    /// Whether a message can contain several topics of its channel.
     pub(crate) fn is_coalesced(&self) -> bool {
         matches!(
             self,
@@ -119,7 +118,7 @@ impl Topic {
         )
     }
 
-    /// The id that it is about, as an error of the server may name it.
+    /// The id that an error text of the server may contain.
     pub(crate) fn id(&self) -> &str {
         match self {
             Self::OrderBook(id) | Self::Prices(id) | Self::UserTrades(id) | Self::Orders(id) => id,
@@ -128,8 +127,8 @@ impl Topic {
         }
     }
 
-    /// The room's name at the server, as far as the client can know it: that of orders has the
-    /// user's id in it, and that of a user's fills is not documented.
+    /// The name of its room, if the client can know it. The name for orders contains the user's id, and the name for a
+    /// user's fills is undocumented.
     pub(crate) fn room_name(&self, currency: Currency) -> Option<String> {
         let room = match self {
             Self::OrderBook(market_id) => Room::OrderBook {
@@ -147,11 +146,11 @@ impl Topic {
         Some(room.to_string())
     }
 
-    /// Whether the server's room of this name belongs to this topic, whose name the client cannot know.
+    /// Whether `name` is the room of this topic, if [`Topic::room_name`] returns none.
     pub(crate) fn is_room(&self, name: &str) -> bool {
         match (self, Room::parse(name)) {
             (Self::Orders(market), Room::Orders { market_id, .. }) => market == market_id,
-            // Undocumented: whatever names the user.
+            // Undocumented: any name that ends with the user's id.
             (Self::UserTrades(user), Room::Other(name)) => {
                 name.starts_with("user_trades") && name.ends_with(user.as_str())
             }
@@ -160,7 +159,7 @@ impl Topic {
     }
 }
 
-/// Appends a subscription to these topics, all of one channel and at most ten, as one message.
+/// Writes one message that subscribes to at most ten topics of one channel.
 pub(crate) fn write_subscription(
     topics: &[&Topic],
     currency: Currency,

@@ -1,4 +1,4 @@
-//! Which envelope the server speaks.
+//! Detects the server's envelope: Socket.IO or plain JSON.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use ticklot_frame::jayx::Envelope;
 use crate::event::{Disconnect, Event, Handler};
 use crate::venue::Context;
 
-/// How long the server's first packet may take while it is not known whether it speaks Socket.IO.
-const OPEN_PATIENCE: Duration = Duration::from_secs(2);
+/// The time limit for the first Socket.IO packet while the envelope is unknown.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The user's choice, and what the server has shown.
+/// The configured envelope, and the detected one.
 #[derive(Clone, Debug)]
 pub(super) struct Envelopes {
     pub(super) choice: Envelope,
-    /// That of the present or the next connection: never [`Envelope::Auto`].
+    /// The envelope of the current or the next connection: never [`Envelope::Auto`].
     pub(super) current: Envelope,
-    /// With [`Envelope::Auto`], whether the server's messages have shown that it is `current`.
+    /// With [`Envelope::Auto`], whether the server's messages have confirmed `current`.
     is_known: bool,
-    /// The one that was reported.
+    /// The envelope that was reported.
     reported: Option<Envelope>,
-    /// When the server's first packet must have arrived, while the envelope is not known.
+    /// The deadline for the first Socket.IO packet, while the envelope is unknown.
     open_by: Option<Nanos>,
 }
 
@@ -40,39 +40,39 @@ impl Envelopes {
         }
     }
 
-    /// A connection is open.
+    /// Call when a connection opens.
     pub(super) fn opened(&mut self, now: Nanos) {
         let is_awaited = self.is_searching() && self.current == Envelope::SocketIo;
-        self.open_by = is_awaited.then(|| now.after(OPEN_PATIENCE));
+        self.open_by = is_awaited.then(|| now.after(OPEN_TIMEOUT));
     }
 
-    /// When the connection ends without Socket.IO's open packet.
+    /// The deadline for Socket.IO's open packet.
     pub(super) fn open_by(&self) -> Option<Nanos> {
         self.open_by
     }
 
-    /// Whether the server's envelope is not known yet.
+    /// Whether the envelope is unknown.
     #[inline]
     fn is_searching(&self) -> bool {
         self.choice == Envelope::Auto && !self.is_known
     }
 
-    /// Learns from a readable frame which envelope it is: that is remembered, and reported when it is news.
+    /// Detects the envelope from a decoded frame, and reports it once.
     #[inline]
     pub(super) fn learn<H: Handler + ?Sized>(
         &mut self,
         frame: &[u8],
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
-        match self.is_searching() && self.is_shown_by(frame) {
+        match self.is_searching() && self.is_confirmed_by(frame) {
             true => self.found(context),
             false => ControlFlow::Continue(()),
         }
     }
 
-    /// Whether a message shows that the server speaks the current one. Plain JSON on Socket.IO's path shows
-    /// nothing: the subscriptions go to the base URL.
-    fn is_shown_by(&self, frame: &[u8]) -> bool {
+    /// Whether a message confirms the current envelope. Plain JSON on the path of Socket.IO does not confirm plain JSON,
+    /// because its subscriptions belong to the base URL.
+    fn is_confirmed_by(&self, frame: &[u8]) -> bool {
         let is_packet = frame.first().is_some_and(u8::is_ascii_digit);
         is_packet == (self.current == Envelope::SocketIo)
     }
@@ -95,8 +95,8 @@ impl Envelopes {
         })
     }
 
-    /// The connection ended, or could not be made; `joining` is whether Socket.IO's handshake was not completed.
-    /// Returns whether the other envelope is to be tried at once.
+    /// Call when a connection has ended or an attempt has failed. `joining` is whether the Socket.IO handshake was
+    /// incomplete. Returns whether to try the other envelope at once.
     pub(super) fn falls_back(&mut self, reason: &Disconnect, joining: bool) -> bool {
         if self.choice != Envelope::Auto || matches!(reason, Disconnect::Stopped) {
             return false;
@@ -105,7 +105,7 @@ impl Envelopes {
         let is_late = joining && matches!(reason, Disconnect::Ended(_));
         let is_refused = is_late || reason.is_wrong_request();
         if self.is_known {
-            // The server may speak the other one now.
+            // The server may have changed its envelope.
             self.is_known = !is_refused;
             return false;
         }

@@ -1,11 +1,11 @@
-//! JayX: the spot exchange.
+//! JayX: a spot exchange.
 //!
-//! A connection carries the order book of one symbol only, since the payload names none; candles of
-//! many symbols can share one, one interval a symbol, since a candle names no interval; balances and
-//! orders go with either. [`Plan`] makes the connections that a list of topics takes.
+//! A connection carries at most one order book, because its messages contain no symbol. It can carry the candles of many
+//! symbols, with one interval for each symbol, because a candle contains no interval. Balances and orders can share any
+//! connection. [`Plan`] creates the connections for a list of topics.
 //!
-//! Candles, balances and orders are kept with the books: [`Books::candles`](crate::Books::candles),
-//! [`Books::account_of`](crate::Books::account_of).
+//! [`Books::candles`](crate::Books::candles) and [`Books::account_of`](crate::Books::account_of) return candles, balances
+//! and orders.
 
 mod envelope;
 mod plan;
@@ -26,36 +26,35 @@ use self::envelope::Envelopes;
 use crate::books::{BookId, CandlesId, const_scale};
 use crate::venues::url::{self, Parts};
 
-/// The venue's base URL (its documentation).
+/// The venue's base URL, from its documentation.
 pub const URL: &str = "wss://stream.jayxstaging.com:8443";
 
-/// The path of Socket.IO, and what its WebSocket transport asks for (Engine.IO protocol, revision 4).
+/// The path of Socket.IO, and the query of its WebSocket transport (Engine.IO protocol, revision 4).
 const SOCKET_IO_PATH: &str = "/socket.io";
 const SOCKET_IO_QUERY: &str = "EIO=4&transport=websocket";
 
-/// How long the Socket.IO handshake may take, from the open connection to the joined namespace.
-const HANDSHAKE: Duration = Duration::from_secs(20);
+/// The time limit of the Socket.IO handshake, from the open connection to the joined namespace.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest silence of a Socket.IO server, whatever ping interval and timeout it announces. Engine.IO's
-/// defaults come to 45 s; a server that announces days would never be given up.
+/// The upper limit of the silence limit that a Socket.IO server announces as its ping interval and timeout. The defaults of
+/// Engine.IO are 45 s in total. Without an upper limit, a dead connection could stay open for days.
 const MAX_SILENCE: Duration = Duration::from_secs(120);
 
-/// How long a connection of the plain form may bring nothing while it carries an order book. No
-/// heartbeat is documented for it: without a limit a connection whose other end has vanished would
-/// never be given up.
-const PLAIN_SILENCE: Duration = Duration::from_secs(60);
+/// The silence limit of a plain JSON connection with an order book. The venue documents no heartbeat for it. Without a
+/// limit, a dead connection would stay open forever.
+const PLAIN_SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a subscription to an order book may go without one, at first, before it is asked for
-/// again: the venue documents no confirmation.
+/// The first timeout of a subscription to an order book. The venue documents no confirmation, so the first order book
+/// serves as one.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often that patience doubles.
+/// How often that timeout doubles.
 const MAX_DOUBLINGS: u32 = 4;
 
 /// The scale of BTCUSDT, inferred from the documentation's examples: tick 0.01, lot 0.000001.
 pub const BTCUSDT: Scale = const_scale(2, 6);
 
-/// Something to follow.
+/// A topic to follow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Topic {
@@ -63,19 +62,19 @@ pub enum Topic {
     OrderBook {
         /// The symbol.
         symbol: String,
-        /// Undocumented, probably how coarsely prices are grouped; the example's is `1`.
+        /// Undocumented, probably the grouping of prices. It is `1` in the venue's example.
         precise: String,
     },
     /// The candles of a symbol.
     Kline {
         /// The symbol.
         symbol: String,
-        /// The length of a candle, in the venue's words; the example's is `60`.
+        /// The length of a candle in the venue's format. It is `60` in the venue's example.
         interval: String,
     },
     /// The account's balances.
     Positions,
-    /// What becomes of the account's orders.
+    /// The state of the account's orders.
     OpenOrders {
         /// The symbol.
         symbol: String,
@@ -83,7 +82,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// The order book of a symbol, `precise` 1.
+    /// The order book of a symbol, with `precise` 1.
     #[must_use]
     pub fn order_book(symbol: impl Into<String>) -> Self {
         let precise = "1".to_owned();
@@ -102,7 +101,7 @@ impl Topic {
         }
     }
 
-    /// What becomes of the account's orders in a symbol.
+    /// The state of the account's orders in a symbol.
     #[must_use]
     pub fn open_orders(symbol: impl Into<String>) -> Self {
         Self::OpenOrders {
@@ -110,7 +109,7 @@ impl Topic {
         }
     }
 
-    /// The subscription, with the account's key where it takes one.
+    /// The subscription request, with the account's key if it needs one.
     fn request<'a>(&'a self, key: Option<&'a ApiKey>) -> Result<Request<'a>, BuildError> {
         Ok(match self {
             Self::OrderBook { symbol, precise } => Request::OrderBook { symbol, precise },
@@ -125,7 +124,7 @@ impl Topic {
         })
     }
 
-    /// Whether what comes of both could not be told apart on one connection.
+    /// Whether messages of both topics would be indistinguishable on one connection.
     fn clashes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::OrderBook { .. }, Self::OrderBook { .. }) => true,
@@ -135,33 +134,33 @@ impl Topic {
     }
 }
 
-/// A connection that makes no sense.
+/// An invalid configuration of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A subscription that the venue could not understand.
+    /// An invalid subscription.
     #[error(transparent)]
     Subscribe(#[from] SubscribeError),
     /// Balances or orders without the account's key.
-    #[error("balances and orders take the account's key")]
+    #[error("balances and orders need the account's key")]
     Key,
-    /// Two order books, or two intervals of one symbol: their messages could not be told apart.
+    /// Two order books, or two intervals of one symbol: their messages are indistinguishable.
     #[error("one connection carries one order book, and one interval of a symbol")]
     Clash,
-    /// The URL cannot be used, for this reason.
+    /// The URL is invalid, for this reason.
     #[error("not a usable URL: {0}")]
     Url(&'static str),
 }
 
-/// One connection to JayX.
+/// A connection to JayX.
 #[derive(Debug)]
 pub struct JayX {
-    /// The URL that was given.
+    /// The given URL.
     base: String,
-    /// The complete URL; the base, if it cannot be used.
+    /// The complete URL, or the base if it is invalid.
     url: String,
-    /// The reason why the base cannot be used.
-    wrong: Option<&'static str>,
+    /// The reason why the base is invalid, for [`JayX::build`].
+    url_error: Option<&'static str>,
     envelopes: Envelopes,
     key: Option<ApiKey>,
     topics: Vec<Topic>,
@@ -171,31 +170,32 @@ pub struct JayX {
     candles: Vec<(Box<str>, CandlesId)>,
     /// From the server's handshake: the longest time between two of its pings.
     silence_limit: Option<Duration>,
-    /// When the handshake must be over.
+    /// The deadline of the handshake.
     join_by: Option<Nanos>,
-    /// When the order book is asked for again, unless one comes, and how often it was.
+    /// When the order book is requested again, unless one arrives.
     book_by: Option<Nanos>,
-    tries: u32,
+    /// How often it was requested.
+    attempts: u32,
 }
 
 impl JayX {
-    /// The order book of `symbol`, `precise` 1, in the envelope that the server speaks.
+    /// The order book of `symbol`, with `precise` 1 and [`Envelope::Auto`].
     ///
-    /// The scale is that of BTCUSDT, whatever the symbol is, until [`JayX::scale`] replaces it. It is for display
-    /// only: the wire carries whole ticks and lots, and so do the books and all events. With a wrong scale, prices
-    /// and quantities are printed with the wrong number of decimals, and nothing else is wrong.
+    /// The default scale is that of BTCUSDT, for all symbols: see [`JayX::scale`]. It only affects the display, because the
+    /// venue's messages, the books and the events contain whole ticks and lots. With a wrong scale, prices and quantities
+    /// are displayed with the wrong number of decimals.
     #[must_use]
     pub fn new(symbol: &str) -> Self {
         Self::connection().follow(Topic::order_book(symbol))
     }
 
-    /// A connection with nothing to follow yet.
+    /// A connection without topics.
     #[must_use]
     pub fn connection() -> Self {
         Self {
             base: URL.to_owned(),
             url: format!("{URL}{SOCKET_IO_PATH}/?{SOCKET_IO_QUERY}"),
-            wrong: None,
+            url_error: None,
             envelopes: Envelopes::new(Envelope::Auto),
             key: None,
             topics: Vec::new(),
@@ -206,26 +206,26 @@ impl JayX {
             silence_limit: None,
             join_by: None,
             book_by: None,
-            tries: 0,
+            attempts: 0,
         }
     }
 
-    /// Follows a topic. One that makes no sense here is told by [`JayX::build`].
+    /// Follows a topic. [`JayX::build`] returns an error for an invalid one.
     #[must_use]
     pub fn follow(mut self, topic: Topic) -> Self {
         self.topics.push(topic);
         self
     }
 
-    /// The account's key, for balances and orders. It is shown nowhere.
+    /// Sets the account's key, for balances and orders. `Debug` and taps hide it.
     #[must_use]
     pub fn key(mut self, key: ApiKey) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Another URL. In Socket.IO it is completed with `/socket.io/?EIO=4&transport=websocket`, as far as that is not there;
-    /// a path before it and other parameters stay. Plain, it is used as it is.
+    /// Sets the URL. For Socket.IO, missing parts of `/socket.io/?EIO=4&transport=websocket` are added; a path before them
+    /// and other parameters stay. For plain JSON, it is used as it is.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.base);
@@ -233,13 +233,12 @@ impl JayX {
         self
     }
 
-    /// Another envelope. Default: [`Envelope::Auto`].
+    /// Sets the envelope. Default: [`Envelope::Auto`].
     ///
-    /// With `Auto` the first attempt is Socket.IO. When no open packet arrives within two seconds, or the upgrade is
-    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows at once, in plain JSON. The
-    /// server's messages then show which one it is: that is reported once
-    /// ([`Event::Protocol`](crate::Event::Protocol)) and remembered for the next attempts, until the server refuses
-    /// it.
+    /// With `Auto`, the first attempt uses Socket.IO. If no open packet arrives within two seconds, or the upgrade is
+    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows at once and uses plain JSON. A decoded
+    /// message confirms the envelope. It is then reported ([`Event::Protocol`](crate::Event::Protocol)) and used for the
+    /// next attempts, until the server refuses it.
     #[must_use]
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.envelopes = Envelopes::new(envelope);
@@ -248,17 +247,17 @@ impl JayX {
         self
     }
 
-    /// The URL of the next connection.
+    /// Updates the URL for the next connection.
     fn complete_url(&mut self) {
         let completed = match self.envelopes.current {
             Envelope::Plain => plain_url(&self.base),
             Envelope::SocketIo | Envelope::Auto => socket_io_url(&self.base),
         };
-        self.wrong = completed.as_ref().err().copied();
+        self.url_error = completed.as_ref().err().copied();
         self.url = completed.unwrap_or_else(|_| self.base.clone());
     }
 
-    /// Another `precise` for the order book.
+    /// Sets `precise` for the order book.
     #[must_use]
     pub fn precise(mut self, value: &str) -> Self {
         for topic in &mut self.topics {
@@ -269,30 +268,29 @@ impl JayX {
         self
     }
 
-    /// Another scale, for showing ticks and lots as decimals.
+    /// Sets the scale, which converts ticks and lots to decimals for display. Default: [`BTCUSDT`].
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
         self.scale = scale;
         self
     }
 
-    /// Checks what would be sent, and gives the venue's rules to a feed or a session.
+    /// Checks the configuration, and returns the venue for a feed or a session.
     ///
     /// # Errors
-    /// A symbol, an interval, `precise` or the key is empty; the key is missing; two topics clash; or the
-    /// URL cannot be used.
+    /// A symbol, an interval, `precise` or the key is empty; the key is missing; two topics clash; or the URL is invalid.
     pub fn build(mut self) -> Result<Self, BuildError> {
         if self.envelopes.choice == Envelope::Auto && Parts::of(&self.base).is_socket_io() {
-            // The URL itself names the envelope.
+            // The URL determines the envelope.
             self.envelopes = Envelopes::new(Envelope::SocketIo);
         }
-        if let Some(what) = self.wrong {
-            return Err(BuildError::Url(what));
+        if let Some(reason) = self.url_error {
+            return Err(BuildError::Url(reason));
         }
         url::check(&self.url).map_err(BuildError::Url)?;
-        for (place, topic) in self.topics.iter().enumerate() {
+        for (index, topic) in self.topics.iter().enumerate() {
             topic.request(self.key.as_ref())?.check()?;
-            if self.topics[..place]
+            if self.topics[..index]
                 .iter()
                 .any(|other| topic.clashes(other))
             {
@@ -307,16 +305,16 @@ impl JayX {
 fn plain_url(given: &str) -> Result<String, &'static str> {
     let url = Parts::of(given);
     if url.is_socket_io() {
-        return Err("it is a URL of Socket.IO, and the envelope is plain JSON");
+        return Err("it is a Socket.IO URL, and the envelope is plain JSON");
     }
     Ok(url::join(url.origin, url.path, url.query))
 }
 
-/// The URL of a Socket.IO connection. One that names Engine.IO's version has its path; any other is a base.
+/// The URL of a Socket.IO connection. A URL with Engine.IO's version is complete; any other is a base URL.
 fn socket_io_url(given: &str) -> Result<String, &'static str> {
     let url = Parts::of(given);
     if url.parameter("EIO").is_some_and(|version| version != "4") {
-        return Err("its EIO is not 4, the revision of Engine.IO that Socket.IO 3 and later speak");
+        return Err("its EIO is not 4, the Engine.IO revision of Socket.IO 3 and later");
     }
     if url
         .parameter("transport")

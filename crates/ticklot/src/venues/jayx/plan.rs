@@ -1,12 +1,12 @@
-//! Everything that is to be followed, on as many connections as it takes.
+//! Distributes topics over the connections that they need.
 
 use ticklot_book::Scale;
 use ticklot_frame::jayx::{ApiKey, Envelope};
 
 use super::{BuildError, JayX, Topic};
 
-/// What to follow, and the connections that it takes: a topic goes on the first on which its messages can
-/// be told from the others'.
+/// Topics, and the connections that they need. Each topic is added to the first connection that can distinguish its
+/// messages from the others.
 ///
 /// ```
 /// use ticklot::jayx::{Plan, Topic};
@@ -30,27 +30,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Nothing to follow.
+    /// A plan without topics.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another base URL.
+    /// Sets the base URL. Default: [`URL`](super::URL).
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         self.url = Some(url.to_owned());
         self
     }
 
-    /// Another envelope.
+    /// Sets the envelope. Default: [`Envelope::Auto`].
     #[must_use]
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.envelope = envelope;
         self
     }
 
-    /// The account's key, for balances and orders.
+    /// Sets the account's key, for balances and orders.
     #[must_use]
     pub fn key(mut self, key: ApiKey) -> Self {
         self.key = Some(key);
@@ -64,17 +64,17 @@ impl Plan {
         self
     }
 
-    /// Follows an order book with a scale of its own.
+    /// Follows a topic. If it is an order book, its connection has this scale.
     #[must_use]
     pub fn follow_with(mut self, topic: Topic, scale: Scale) -> Self {
         self.topics.push((topic, Some(scale)));
         self
     }
 
-    /// The connections, to be added to a feed.
+    /// The connections, to add to a feed.
     ///
     /// # Errors
-    /// As [`JayX::build`]; topics never clash.
+    /// As [`JayX::build`], except [`BuildError::Clash`].
     pub fn connections(self) -> Result<Vec<JayX>, BuildError> {
         let Self {
             url,
@@ -85,11 +85,11 @@ impl Plan {
         let mut connections: Vec<JayX> = Vec::new();
         for (topic, scale) in topics {
             let fits = |venue: &JayX| !venue.topics.iter().any(|other| topic.clashes(other));
-            let place = connections
+            let index = connections
                 .iter()
                 .position(fits)
                 .unwrap_or(connections.len());
-            if place == connections.len() {
+            if index == connections.len() {
                 let mut venue = JayX::connection().envelope(envelope);
                 venue.key.clone_from(&key);
                 connections.push(match &url {
@@ -97,7 +97,7 @@ impl Plan {
                     None => venue,
                 });
             }
-            let venue = &mut connections[place];
+            let venue = &mut connections[index];
             if let (Topic::OrderBook { .. }, Some(scale)) = (&topic, scale) {
                 venue.scale = scale;
             }

@@ -1,4 +1,4 @@
-//! The venue's rules: outgoing messages, and the meaning of incoming ones.
+//! The protocol of JayX: outgoing messages, and the processing of incoming ones.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -10,7 +10,9 @@ use ticklot_frame::jayx::{
 };
 use ticklot_frame::{Lines, Skipped, VenueName};
 
-use super::{ACK_TIMEOUT, HANDSHAKE, JayX, MAX_DOUBLINGS, MAX_SILENCE, PLAIN_SILENCE, Topic};
+use super::{
+    ACK_TIMEOUT, HANDSHAKE_TIMEOUT, JayX, MAX_DOUBLINGS, MAX_SILENCE, PLAIN_SILENCE_LIMIT, Topic,
+};
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
     Disconnect, EndReason, Event, Handler, LastTrade, OrderRef, OrderUpdate, Source,
@@ -58,15 +60,15 @@ impl Venue for JayX {
         self.silence_limit = None;
         self.join_by = None;
         self.book_by = None;
-        self.tries = 0;
+        self.attempts = 0;
         let now = context.now();
         self.envelopes.opened(now);
         if self.envelopes.current == Envelope::Plain {
-            self.silence_limit = self.book.map(|_| PLAIN_SILENCE);
+            self.silence_limit = self.book.map(|_| PLAIN_SILENCE_LIMIT);
             self.subscribe(now, context.outbox());
         } else {
-            // In Socket.IO the server speaks first.
-            self.join_by = Some(now.after(HANDSHAKE));
+            // In Socket.IO, the server sends the first packet.
+            self.join_by = Some(now.after(HANDSHAKE_TIMEOUT));
         }
     }
 
@@ -76,13 +78,13 @@ impl Venue for JayX {
         context: &mut Context<'_, H>,
     ) -> CallOutcome {
         if self.decoder.is_packet(frame) {
-            // A packet is one text.
+            // A packet is not split into lines.
             return self.text(frame, 0, context);
         }
         for line in Lines::new(frame) {
             match self.text(line.bytes, line.number, context) {
                 CallOutcome::Data => {}
-                reply => return reply,
+                outcome => return outcome,
             }
         }
         CallOutcome::Data
@@ -105,7 +107,7 @@ impl Venue for JayX {
     }
 
     fn has_message(&self, _now: Nanos) -> bool {
-        // All that is sent is queued.
+        // All messages are queued in the outbox.
         false
     }
 
@@ -128,9 +130,9 @@ impl Venue for JayX {
             return CallOutcome::CloseConnection(EndReason::HandshakeTimeout);
         }
         if let Some(topic) = self.book_topic() {
-            self.ask(topic, context.outbox());
+            self.request(topic, context.outbox());
         }
-        let (room, attempts) = (self.book_room(), self.tries);
+        let (room, attempts) = (self.book_room(), self.attempts);
         self.await_book(now);
         CallOutcome::from(context.unconfirmed(&room, attempts))
     }
@@ -162,7 +164,7 @@ fn instrument(symbol: &str) -> Instrument<'_> {
     Instrument::of_symbol(VenueName::JAYX, symbol)
 }
 
-/// What a packet of the session leads to.
+/// The action for a packet of the Socket.IO session.
 enum Step {
     Join { silence_limit: Duration },
     Subscribe,
@@ -194,14 +196,14 @@ impl Step {
 }
 
 impl JayX {
-    /// A packet, or a line of a plain frame.
+    /// Processes a packet, or a line of a plain JSON frame.
     fn text<H: OnMessage<Self> + ?Sized>(
         &mut self,
         text: &[u8],
         line: u32,
         context: &mut Context<'_, H>,
     ) -> CallOutcome {
-        // The server asks for an acknowledgement of the event; the venue documents none.
+        // Socket.IO events with an id require an acknowledgement. The venue's documentation does not mention any.
         if self.envelopes.choice != Envelope::Plain
             && text.get(2).is_some_and(u8::is_ascii_digit)
             && let Some(id) = requested_ack(text)
@@ -213,7 +215,7 @@ impl JayX {
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
-                // A connection carries one book; a message that may be it makes it a gap.
+                // The connection carries one book. It becomes a gap unless the message is of another type.
                 let is_other = self
                     .decoder
                     .identify(text)
@@ -257,7 +259,7 @@ impl JayX {
             Message::Error { message } => context.refused(message, None),
             Message::Unknown { kind } => context.unknown(kind, text),
             other => match context.message::<Self>(other) {
-                ControlFlow::Continue(()) => neutral(&self.candles, self.scale, other, context),
+                ControlFlow::Continue(()) => events(&self.candles, self.scale, other, context),
                 flow => flow,
             },
         };
@@ -282,7 +284,7 @@ impl JayX {
                 self.silence_limit = Some(silence_limit);
                 outbox.push(|out| out.extend_from_slice(JOIN));
             }
-            // Once a connection: a server that repeats its packets is answered no more often.
+            // Once per connection, also if the server repeats its packet.
             Step::Subscribe if self.join_by.take().is_some() => self.subscribe(now, outbox),
             Step::Subscribe => {}
             Step::Pong => outbox.push(|out| out.extend_from_slice(PONG)),
@@ -294,27 +296,27 @@ impl JayX {
 
     fn subscribe(&mut self, now: Nanos, outbox: &mut Outbox) {
         for topic in &self.topics {
-            self.ask(topic, outbox);
+            self.request(topic, outbox);
         }
         self.await_book(now);
     }
 
-    fn ask(&self, topic: &Topic, outbox: &mut Outbox) {
+    fn request(&self, topic: &Topic, outbox: &mut Outbox) {
         outbox.push(|out| {
-            // `build` has checked it; nothing is appended when it is wrong.
+            // `build` has checked the request. An invalid one would append nothing.
             if let Ok(request) = topic.request(self.key.as_ref()) {
                 let _ = request.write(self.envelopes.current, out);
             }
         });
     }
 
-    /// The topic whose data is expected in time.
+    /// The topic of the order book.
     fn book_topic(&self) -> Option<&Topic> {
         let is_book = |topic: &&Topic| matches!(topic, Topic::OrderBook { .. });
         self.topics.iter().find(is_book)
     }
 
-    /// Its name for the user.
+    /// The name of the order book's subscription in events.
     fn book_room(&self) -> String {
         match self.book_topic() {
             Some(Topic::OrderBook { symbol, .. }) => format!("orderbook:{symbol}"),
@@ -322,7 +324,7 @@ impl JayX {
         }
     }
 
-    /// An order book arrived. One that could not be applied is no answer.
+    /// Handles the first order book after a request. A book that was not applied does not confirm the subscription.
     #[cold]
     fn book_arrived<H: Handler + ?Sized>(
         &mut self,
@@ -334,7 +336,7 @@ impl JayX {
             return ControlFlow::Continue(());
         }
         self.book_by = None;
-        if self.tries <= 1 {
+        if self.attempts <= 1 {
             return ControlFlow::Continue(());
         }
         let (connection, room) = (context.connection(), self.book_room());
@@ -344,11 +346,11 @@ impl JayX {
         })
     }
 
-    /// The requested order book is expected in time; the patience doubles with each try.
+    /// Sets the deadline for the requested order book. The timeout doubles with each attempt.
     fn await_book(&mut self, now: Nanos) {
-        let patience = ACK_TIMEOUT * (1 << self.tries.min(MAX_DOUBLINGS));
-        self.book_by = self.book.map(|_| now.after(patience));
-        self.tries = self.tries.saturating_add(1);
+        let timeout = ACK_TIMEOUT * (1 << self.attempts.min(MAX_DOUBLINGS));
+        self.book_by = self.book.map(|_| now.after(timeout));
+        self.attempts = self.attempts.saturating_add(1);
     }
 }
 
@@ -375,8 +377,8 @@ fn order_book<H: Handler + ?Sized>(
     context.trades(id, update.trades, true, None)
 }
 
-/// The neutral events of a message.
-fn neutral<H: Handler + ?Sized>(
+/// Emits the events of a message.
+fn events<H: Handler + ?Sized>(
     series: &[(Box<str>, CandlesId)],
     scale: Scale,
     message: &Message<'_>,
@@ -390,7 +392,7 @@ fn neutral<H: Handler + ?Sized>(
     }
 }
 
-/// A modification finishes the candle that an addition follows.
+/// Emits candles. The modified candle is the finished predecessor of the added one.
 fn candles<H: Handler + ?Sized>(
     series: &[(Box<str>, CandlesId)],
     kline: &Kline<'_>,
@@ -399,14 +401,14 @@ fn candles<H: Handler + ?Sized>(
     context.confirmed();
     for candle in [kline.modify, kline.add].into_iter().flatten() {
         match series.iter().find(|(symbol, _)| **symbol == *candle.symbol) {
-            Some((_, id)) => context.candle(*id, neutral_candle(&candle))?,
+            Some((_, id)) => context.candle(*id, candle_of(&candle))?,
             None => context.count_unrequested(),
         }
     }
     ControlFlow::Continue(())
 }
 
-fn neutral_candle(candle: &jayx::Candle<'_>) -> Candle {
+fn candle_of(candle: &jayx::Candle<'_>) -> Candle {
     Candle {
         opened: candle.opened,
         open: candle.open,
@@ -425,7 +427,7 @@ fn balances<H: Handler + ?Sized>(
     context.balances(|| list.iter().map(|it| (it.asset, it.balance, it.available)))
 }
 
-/// Cancelled orders are closed, modified ones are open.
+/// Emits orders. Cancelled orders are closed, and modified ones are open.
 fn orders<H: Handler + ?Sized>(
     list: &OpenOrders<'_>,
     scale: Scale,

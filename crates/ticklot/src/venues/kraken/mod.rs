@@ -1,13 +1,13 @@
 //! Kraken, WebSocket v2: a spot exchange with a delta feed.
 //!
-//! One connection carries the books and the trades of many symbols. Each book is a snapshot and deltas, cut to the
-//! subscribed depth, with the venue's checksum of its ten best levels a side. A lost or damaged update causes a wrong
-//! checksum, at that message or once its levels are among the ten best. The venue does not verify levels below the tenth.
-//! After a mismatch, only that symbol is unsubscribed and subscribed again; the other books continue.
+//! A connection carries the books and the trades of many symbols. The venue sends a snapshot of each book and then deltas,
+//! truncated to the subscribed depth. Each message contains a checksum of the ten best levels of each side. A lost or
+//! damaged update therefore causes a checksum mismatch, at once or when its levels reach the ten best. The venue does not
+//! verify deeper levels. After a mismatch, only that symbol is unsubscribed and subscribed again.
 //!
-//! The scale of a book is the precision of its instrument, which the venue sends at the start of a
-//! connection: books are subscribed to after it. Any message on the connection proves that quiet books are
-//! current; the venue sends a heartbeat about once a second when it has nothing else.
+//! The scale of a book is the precision of its instrument. The venue sends the list of instruments at the start of a
+//! connection, and the books are subscribed to after it. Any message proves that quiet books are current; the venue sends
+//! a heartbeat about once a second.
 //!
 //! ```
 //! use ticklot::kraken::{Depth, Kraken};
@@ -34,32 +34,32 @@ use crate::venue::subscriptions::{Name, SubscriptionState, Subscriptions};
 use crate::venues::ping_timer::PingTimer;
 use crate::venues::url::{self, Parts};
 
-/// The venue's public endpoint (its documentation).
+/// The venue's public endpoint, from its documentation.
 pub const URL: &str = "wss://ws.kraken.com/v2";
 
-/// The venue documents no limit on messages; few are needed, since one carries many symbols.
+/// The venue documents no limit. Few messages are needed, because one can contain many symbols.
 const RATE_LIMIT: RateLimit = RateLimit {
     messages: 10,
     window: Duration::from_secs(1),
 };
 
-/// The most symbols in one message. The venue documents none.
+/// The most symbols in one message. The venue documents no limit.
 const MAX_SYMBOLS_PER_MESSAGE: usize = 100;
 
-/// The most topics on one connection: as many as the venue has instruments, and then some.
+/// The most topics of a connection: more than the venue has instruments.
 pub const MAX_TOPICS: usize = 20_000;
 
-/// How long a subscription may go without its acknowledgement, at first.
+/// The first timeout for the acknowledgement of a subscription.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the list of instruments may take after its acknowledgement.
+/// The time limit for the list of instruments after the connection opens.
 const INSTRUMENTS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The venue sends at least a heartbeat a second while something is subscribed (its documentation); ten
-/// that are missing in a row are an end.
+/// The venue sends a heartbeat at least once a second while there is a subscription (its documentation). After ten missing
+/// ones, the connection is closed.
 const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
-/// One connection to Kraken.
+/// A connection to Kraken.
 #[derive(Debug)]
 pub struct Kraken {
     url: String,
@@ -67,42 +67,42 @@ pub struct Kraken {
     protocol: Protocol,
 }
 
-/// All but the decoder, from which a message borrows.
+/// The state of the protocol: all except the decoder, from which messages borrow.
 #[derive(Debug)]
 struct Protocol {
     depth: Depth,
     ladder: bool,
-    /// Keep whatever arrives, desired or not.
+    /// Whether to accept messages without a subscription.
     any: bool,
     symbols: Symbols,
     subscriptions: Subscriptions<Topic>,
-    /// Whether the trades of the symbols given at the start are followed too.
+    /// Whether to follow the trades of the initial symbols.
     trades: bool,
     pings: PingTimer,
     open: bool,
-    /// Whether this connection brought the list of instruments.
+    /// Whether the list of instruments has arrived on this connection.
     has_instruments: bool,
-    /// When the connection ends without it.
+    /// The deadline for the list of instruments.
     instruments_by: Option<Nanos>,
-    /// Whether something is subscribed to, so that there are heartbeats.
+    /// Whether there is a confirmed subscription, so that the venue sends heartbeats.
     is_subscribed: bool,
-    /// Trades of one symbol, copied from a message.
-    listed: Vec<ticklot_frame::Trade>,
+    /// A buffer for the trades of one symbol.
+    trade_buffer: Vec<ticklot_frame::Trade>,
 }
 
-/// A request to a running connection.
+/// A command to a running connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Follow a topic from now on, over reconnects.
+    /// Follow a topic from now on, also after reconnects.
     Subscribe(Topic),
-    /// Follow it no longer. A book is disconnected.
+    /// Stop following a topic. Its book is disconnected.
     Unsubscribe(Topic),
-    /// Send a `ping`; [`Event::RoundTrip`](crate::Event::RoundTrip) has the time until its answer.
+    /// Send a `ping`. [`Event::RoundTrip`](crate::Event::RoundTrip) reports the time until the reply.
     Ping,
 }
 
-/// A connection that makes no sense.
+/// An invalid configuration of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -112,13 +112,13 @@ pub enum BuildError {
     /// More topics than [`MAX_TOPICS`].
     #[error("more than {MAX_TOPICS} topics on one connection")]
     TooManyTopics,
-    /// The URL cannot be used, for this reason.
+    /// The URL is invalid, for this reason.
     #[error("not a usable URL: {0}")]
     Url(&'static str),
 }
 
 impl Kraken {
-    /// The order books of these symbols, ten levels a side.
+    /// The order books of these symbols, with ten levels per side.
     #[must_use]
     pub fn new<S: Into<String>>(symbols: impl IntoIterator<Item = S>) -> Self {
         let mut venue = Self::empty(false);
@@ -128,8 +128,8 @@ impl Kraken {
         venue
     }
 
-    /// Subscribes to nothing and keeps whatever books arrive: for recorded logs. Depth and scale are
-    /// those of the log's own acknowledgements and list of instruments.
+    /// Accepts all books without a subscription: for recorded logs. Depth and scale come from the acknowledgements and the
+    /// list of instruments in the log.
     #[must_use]
     pub fn any() -> Self {
         Self::empty(true)
@@ -152,60 +152,59 @@ impl Kraken {
                 has_instruments: false,
                 instruments_by: None,
                 is_subscribed: false,
-                listed: Vec::new(),
+                trade_buffer: Vec::new(),
             },
         }
     }
 
-    /// Another URL. Without a path it has that of the venue's second version, `/v2`.
+    /// Sets the URL. Without a path, it gets the path of the second version of the API, `/v2`.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         self.url = completed(url);
         self
     }
 
-    /// How many levels a side the books have. Of a log, of those books whose acknowledgement it lacks.
+    /// Sets the levels per side of the books. In a log, it applies to books without an acknowledgement.
     #[must_use]
     pub fn depth(mut self, depth: Depth) -> Self {
         self.protocol.depth = depth;
         self
     }
 
-    /// Follows the trades of the symbols too.
+    /// Sets whether to follow the trades of the symbols. Default: false.
     #[must_use]
     pub fn trades(mut self, trades: bool) -> Self {
         self.protocol.trades = trades;
         self
     }
 
-    /// Keeps the books as ladders instead of flat arrays: faster for deep books whose levels lie within a
-    /// few thousand ticks of the touch.
+    /// Stores the books as ladders instead of flat arrays: faster for deep books whose levels are within a few thousand
+    /// ticks of the touch.
     #[must_use]
     pub fn ladder(mut self, ladder: bool) -> Self {
         self.protocol.ladder = ladder;
         self
     }
 
-    /// The scale of symbols whose precision the venue has not sent: for a log without the list of
-    /// instruments.
+    /// Sets the scale of symbols whose precision is unknown: for a log without the list of instruments.
     #[must_use]
     pub fn scale(mut self, scale: Scale) -> Self {
         self.protocol.symbols.scale = Some(scale);
         self
     }
 
-    /// Sends a `ping` this often; [`Event::RoundTrip`](crate::Event::RoundTrip) has the time until its
-    /// answer. Default: never.
+    /// Sends a `ping` at this interval. [`Event::RoundTrip`](crate::Event::RoundTrip) reports the time until the reply.
+    /// Default: never.
     #[must_use]
     pub fn ping_every(mut self, interval: Duration) -> Self {
         self.protocol.pings.set_interval(interval);
         self
     }
 
-    /// Checks the symbols, and gives the venue's rules to a feed or a session.
+    /// Checks the configuration, and returns the venue for a feed or a session.
     ///
     /// # Errors
-    /// A symbol is empty, there are too many, or the URL cannot be used.
+    /// A symbol is empty, there are too many, or the URL is invalid.
     pub fn build(mut self) -> Result<Self, BuildError> {
         if Parts::of(&self.url).is_socket_io() {
             return Err(BuildError::Url(url::SOCKET_IO));
@@ -241,13 +240,13 @@ impl Kraken {
         Ok(self)
     }
 
-    /// Every topic that is followed, or about to be left, and its stage.
+    /// All topics that are desired or being unsubscribed from, and their states.
     pub fn topics(&self) -> impl Iterator<Item = (&Topic, SubscriptionState)> {
         self.protocol.subscriptions.iter()
     }
 }
 
-/// A URL with a path. The venue's URL without one is that of its first version, whose messages are others.
+/// Completes a URL with the path. Without one, the venue serves the first version of its API, with other messages.
 fn completed(given: &str) -> String {
     let url = Parts::of(given);
     let path = match url.path {

@@ -1,4 +1,4 @@
-//! The venue's rules: outgoing messages, and the meaning of incoming ones.
+//! The protocol of Kraken: outgoing messages, and the processing of incoming ones.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Venue for Kraken {
     }
 
     fn wants_connection(&self) -> bool {
-        // The list of instruments alone is nothing to connect for.
+        // The list of instruments alone needs no connection.
         self.protocol.any || self.protocol.subscriptions.desired() > 1
     }
 
@@ -149,7 +149,7 @@ impl Venue for Kraken {
                 subscriptions.subscribe(topic, Name::Unused);
                 ResyncReply::Interrupted
             }
-            // The books are subscribed to after the list: a renewal would go first.
+            // Books are subscribed to after the list of instruments, but a renewal would be sent first.
             Some(_) if !self.protocol.has_instruments => ResyncReply::Pending,
             Some(_) if subscriptions.renew(&topic) => ResyncReply::Interrupted,
             Some(_) => ResyncReply::Pending,
@@ -200,7 +200,7 @@ impl Venue for Kraken {
     ) -> CallOutcome {
         let now = context.now();
         if self.protocol.instruments_by.is_some_and(|by| by <= now) {
-            // Without the scales no book can be read.
+            // Without the scales, no book can be decoded.
             return CallOutcome::CloseConnection(EndReason::HandshakeTimeout);
         }
         if self.protocol.pings.is_overdue(now) {
@@ -212,7 +212,7 @@ impl Venue for Kraken {
         }))
     }
 
-    /// The same symbols with the scales that are known, and books with the checksum.
+    /// The same symbols with their known scales.
     fn scratch(&self) -> Option<Self> {
         let mut scratch = Self::empty(self.protocol.any);
         scratch.protocol.depth = self.protocol.depth;
@@ -222,7 +222,7 @@ impl Venue for Kraken {
     }
 
     fn silence_limit(&self) -> Option<Duration> {
-        // Without a subscription there are no heartbeats.
+        // Without a subscription, the venue sends no heartbeats.
         Some(match self.protocol.is_subscribed {
             true => SILENCE_LIMIT,
             false => 3 * SILENCE_LIMIT,
@@ -231,8 +231,8 @@ impl Venue for Kraken {
 }
 
 impl Protocol {
-    /// Whether the next subscription may be sent: the list of instruments first, and others when it has
-    /// arrived, since it brings the scales of the books.
+    /// Whether the next subscription may be sent. The list of instruments is first. The others wait for it, because it
+    /// contains the scales of the books.
     fn may_subscribe(&self) -> bool {
         let state = self.subscriptions.state(&Topic::Instruments);
         self.has_instruments
@@ -242,7 +242,7 @@ impl Protocol {
             )
     }
 
-    /// How a book of so many levels is kept.
+    /// The configuration of a book with `depth` levels per side.
     fn config(&self, scale: Scale, depth: u32) -> BookConfig {
         let levels = usize::try_from(depth).unwrap_or(usize::MAX);
         let config = BookConfig::deltas(scale, Sequence::None)
@@ -254,7 +254,7 @@ impl Protocol {
         }
     }
 
-    /// A snapshot or an update of one book.
+    /// Applies a snapshot or a delta of one book.
     fn book<H: Handler + ?Sized>(
         &mut self,
         book: &kraken::Book<'_>,
@@ -296,8 +296,7 @@ impl Protocol {
         context.apply_delta(id, &delta, refusal)
     }
 
-    /// Adds the book of a symbol, or finds it, with the depth of its acknowledgement and the scale of its
-    /// instrument, as far as they are known.
+    /// Finds or adds the book of a symbol, with the depth of its acknowledgement and the scale of its instrument, if known.
     fn add_book<H: Handler + ?Sized>(
         &mut self,
         name: &str,
@@ -350,7 +349,7 @@ impl Protocol {
         }
     }
 
-    /// Trades of one symbol or several; those of one are handed on together.
+    /// Reports trades. Consecutive trades of one symbol are reported together.
     fn trades<H: Handler + ?Sized>(
         &mut self,
         trades: &Trades<'_>,
@@ -358,10 +357,10 @@ impl Protocol {
     ) -> ControlFlow<()> {
         let mut all = trades.iter().peekable();
         while let Some(first) = all.next() {
-            self.listed.clear();
-            self.listed.push(trade(&first));
+            self.trade_buffer.clear();
+            self.trade_buffer.push(trade(&first));
             while let Some(next) = all.next_if(|next| next.symbol == first.symbol) {
-                self.listed.push(trade(&next));
+                self.trade_buffer.push(trade(&next));
             }
             let symbol = self.symbols.get(first.symbol);
             if !self.any && !symbol.is_some_and(|symbol| symbol.has_trades) {
@@ -370,19 +369,21 @@ impl Protocol {
             }
             let scale = self.symbols.scale(first.symbol);
             match symbol.and_then(|symbol| symbol.book) {
-                // The trades of a snapshot may have been reported on an earlier connection.
+                // Trades of a snapshot may have been reported before.
                 Some(id) if trades.is_snapshot => {
-                    self.listed.reverse();
-                    context.trades(id, &self.listed, true, None)?;
+                    self.trade_buffer.reverse();
+                    context.trades(id, &self.trade_buffer, true, None)?;
                 }
-                Some(id) => context.trades(id, &self.listed, false, None)?,
-                None => context.trades_of(&instrument(first.symbol), scale, &self.listed, None)?,
+                Some(id) => context.trades(id, &self.trade_buffer, false, None)?,
+                None => {
+                    context.trades_of(&instrument(first.symbol), scale, &self.trade_buffer, None)?
+                }
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// The precision becomes the scale of the books.
+    /// Processes the list of instruments: the precision becomes the scale of the books.
     fn instruments<H: Handler + ?Sized>(
         &mut self,
         instruments: &Instruments<'_>,
@@ -392,7 +393,7 @@ impl Protocol {
         if instruments.is_snapshot {
             self.has_instruments = true;
             self.instruments_by = None;
-            // The list proves the subscription, should its acknowledgement be lost.
+            // The list confirms the subscription, in case its acknowledgement was lost.
             self.subscriptions.on_topic_subscribed(&Topic::Instruments);
         }
         for pair in instruments.iter() {
@@ -421,12 +422,12 @@ impl Protocol {
                 context.set_scale(id, scale)?;
             }
         }
-        let is_news = match status {
+        let is_changed = match status {
             Some(old) => old != pair.status,
-            // At first only an unusual status.
+            // The first status is only reported if it is unusual.
             None => pair.status != PairStatus::Online,
         };
-        if !is_news || (self.any && book.is_none()) {
+        if !is_changed || (self.any && book.is_none()) {
             return ControlFlow::Continue(());
         }
         context.emit(Event::Status(StatusUpdate {
@@ -457,7 +458,7 @@ impl Protocol {
                 } else if self.subscriptions.on_topic_subscribed(&topic) == Confirmed::Undesired
                     && self.subscriptions.state(&topic).is_none()
                 {
-                    // It was given up meanwhile. One that is being left needs no other message.
+                    // The topic was removed before its confirmation.
                     self.subscriptions.unsubscribe_orphan(&room);
                 }
                 self.is_subscribed |= ack.symbol.is_some();
@@ -472,7 +473,7 @@ impl Protocol {
         }
     }
 
-    /// A subscription ended. The book gets no updates until it is subscribed to again.
+    /// Handles the end of a subscription. Its book receives no updates until it is subscribed to again.
     fn unsubscribed<H: Handler + ?Sized>(
         &mut self,
         topic: &Topic,
@@ -485,7 +486,7 @@ impl Protocol {
             == Confirmed::Desired;
         match self.book_of(topic) {
             Some(id) if self.any => context.unfollow(&[id]),
-            // The venue ended it by itself.
+            // The venue ended the subscription by itself.
             Some(id) if is_desired && !is_requested => context.gap(id, Gap::Resync),
             _ => ControlFlow::Continue(()),
         }
@@ -497,8 +498,8 @@ impl Protocol {
         symbol.book.filter(|_| self.any || symbol.is_followed)
     }
 
-    /// A frame was lost that may have been a first snapshot. A book that waits for one is no gap, so its
-    /// snapshot is requested here.
+    /// Requests snapshots after a frame that may have contained a first snapshot was lost. A book without a first snapshot
+    /// does not become a gap, which would request one.
     fn request_lost_snapshots<H: Handler + ?Sized>(
         &self,
         concerns: Concerns<'_>,
@@ -516,8 +517,9 @@ impl Protocol {
             Concerns::Book(id) => request(id),
             Concerns::Connection => {
                 let topics = self.subscriptions.iter();
-                let joined = topics.filter(|(_, stage)| *stage == SubscriptionState::Subscribed);
-                joined
+                let subscribed =
+                    topics.filter(|(_, state)| *state == SubscriptionState::Subscribed);
+                subscribed
                     .filter_map(|(topic, _)| self.book_of(topic))
                     .for_each(request);
             }
@@ -525,7 +527,7 @@ impl Protocol {
         }
     }
 
-    /// The book of a topic; none of other topics.
+    /// The book of a topic; none for other topics.
     fn book_of(&self, topic: &Topic) -> Option<BookId> {
         match topic {
             Topic::Book(name) => self.symbols.get(name)?.book,
@@ -533,7 +535,7 @@ impl Protocol {
         }
     }
 
-    /// An acknowledgement of a log: the depth of its book.
+    /// Sets the depth of a book from an acknowledgement in a log.
     fn note_depth<H: Handler + ?Sized>(
         &mut self,
         ack: &Ack<'_>,
@@ -546,7 +548,7 @@ impl Protocol {
         let old = symbol.depth.replace(depth);
         let book = symbol.book;
         if let Some(id) = book.filter(|_| old != Some(depth)) {
-            // The book is kept to another depth from now on: it is another book.
+            // A book cannot change its depth, so it is replaced.
             context.remove_book(id)?;
             self.add_book(name, context);
         }
@@ -579,7 +581,7 @@ impl Protocol {
         context.refused(message, room.as_deref())
     }
 
-    /// The unanswered request that a refusal with this symbol and this method is about.
+    /// The unanswered request that a refusal with this symbol and this method refers to.
     fn request_of(&self, symbol: &str, method: Option<&str>) -> Option<(Topic, Action)> {
         let actions: &[Action] = match method {
             Some("subscribe") => &[Action::Subscribe],
@@ -622,8 +624,8 @@ impl Protocol {
         }
     }
 
-    /// An acknowledgement was lost. That of a subscription does not matter. After that of an
-    /// unsubscription the venue sends no snapshot: the topic is left and subscribed to again.
+    /// Handles the refusal of a repeated subscription, after an acknowledgement was lost. If it was that of an
+    /// unsubscription, the venue sends no snapshot, so the topic is renewed.
     fn already_subscribed(&mut self, topic: &Topic, books: &Books) {
         self.subscriptions.on_topic_subscribed(topic);
         let needs_snapshot = |id| {
@@ -637,7 +639,7 @@ impl Protocol {
         }
     }
 
-    /// The user follows a topic from now on.
+    /// Executes [`Command::Subscribe`].
     fn follow<H: Handler + ?Sized>(
         &mut self,
         topic: &Topic,
@@ -664,7 +666,7 @@ impl Protocol {
         ControlFlow::Continue(())
     }
 
-    /// Whether the feed's budget has room for a topic, its symbol and its book, as far as they are new.
+    /// Whether the memory budget has room for a topic, its symbol and its book, if they are new.
     fn has_room<H: Handler + ?Sized>(&self, topic: &Topic, context: &mut Context<'_, H>) -> bool {
         let name = topic.symbol().unwrap_or_default();
         let new = self.subscriptions.growth(topic, &Name::Unused) + self.symbols.growth(name);
@@ -673,7 +675,7 @@ impl Protocol {
         context.has_room_for(new, is_new_book.then_some(&book))
     }
 
-    /// The user follows a topic no longer.
+    /// Executes [`Command::Unsubscribe`].
     fn unfollow<H: Handler + ?Sized>(
         &mut self,
         topic: &Topic,
@@ -695,8 +697,7 @@ impl Protocol {
     }
 }
 
-/// A frame that could not be decoded. An update may be lost with it: of the book that it names, or of any
-/// book of the connection.
+/// Handles a frame that could not be decoded. It may have updated the book that it names, or any book of the connection.
 #[cold]
 fn refused_frame<H: Handler + ?Sized>(
     decoder: &mut Decoder,
@@ -713,7 +714,7 @@ fn refused_frame<H: Handler + ?Sized>(
         Some(name) => match protocol.followed(name) {
             Some(id) => Concerns::Book(id),
             None if protocol.any => Concerns::None,
-            // Its scale may be unknown, which is no error of the frame.
+            // The scale of an unrequested symbol is unknown, which is no error of the frame.
             None => {
                 context.count_unrequested();
                 return ControlFlow::Continue(());
@@ -728,7 +729,7 @@ fn instrument(symbol: &str) -> Instrument<'_> {
     Instrument::of_symbol(VenueName::KRAKEN, symbol)
 }
 
-/// The venue's checksum of a book. It covers the ten best levels of each side.
+/// The venue's checksum of a book, over the ten best levels of each side.
 fn book_checksum<S: Storage>(book: &Book<S>) -> u32 {
     checksum(book.levels(Side::Ask), book.levels(Side::Bid))
 }
@@ -742,7 +743,7 @@ fn trade(trade: &kraken::Trade<'_>) -> Trade {
     }
 }
 
-/// Writes a message of the subscriptions. Symbols were checked when they were wanted.
+/// Writes a message of [`Subscriptions`](crate::venue::subscriptions::Subscriptions). Symbols were checked before.
 fn write(message: &ToSend<'_, Topic>, depth: Depth, out: &mut Vec<u8>) {
     let (topics, is_subscription) = match message {
         ToSend::Subscribe(topics) => (topics, true),
@@ -756,7 +757,7 @@ fn write(message: &ToSend<'_, Topic>, depth: Depth, out: &mut Vec<u8>) {
     write_request(channel, &symbols, is_subscription, out);
 }
 
-/// A subscription that the venue confirmed and the user does not desire: its name is that of [`Topic`].
+/// Writes the unsubscription from an orphan. Its name is that of a [`Topic`].
 fn unsubscribe_orphan(name: &str, depth: Depth, out: &mut Vec<u8>) {
     let Some((channel, symbol)) = name.split_once(':') else {
         return;

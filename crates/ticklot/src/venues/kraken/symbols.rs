@@ -1,4 +1,4 @@
-//! The symbols of a connection: the book, the scale and the status of each.
+//! The symbols of a connection, with the book, the scale and the status of each.
 
 use std::collections::HashMap;
 
@@ -8,35 +8,35 @@ use ticklot_frame::kraken::PairStatus;
 
 use crate::books::BookId;
 
-/// The facts about one symbol.
+/// The state of a symbol.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Symbol {
     pub(super) book: Option<BookId>,
     /// Whether the user follows the book.
     pub(super) is_followed: bool,
-    /// Whether the user follows its trades.
+    /// Whether the user follows the trades.
     pub(super) has_trades: bool,
     /// From the list of instruments.
     pub(super) scale: Option<Scale>,
     pub(super) status: Option<PairStatus>,
-    /// How many levels a side the acknowledgement of its book named.
+    /// The levels per side from the acknowledgement of its book.
     pub(super) depth: Option<u32>,
 }
 
-/// All symbols, by name, in the order in which they were added.
+/// All symbols, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
     by_name: HashMap<Box<str>, usize>,
     all: Vec<(Box<str>, Symbol)>,
-    /// The scale of symbols without a known precision.
+    /// The scale of symbols whose precision is unknown.
     pub(super) scale: Option<Scale>,
-    /// By book.
+    /// The index of the symbol by book.
     books: HashMap<BookId, usize>,
-    /// What they hold.
+    /// The approximate memory of all symbols.
     bytes: usize,
 }
 
-/// About what a symbol of this name holds, in bytes.
+/// The approximate memory of a symbol with this name, in bytes.
 fn symbol_bytes(name: &str) -> usize {
     256 + 2 * name.len()
 }
@@ -52,12 +52,12 @@ impl Symbols {
         self.all.get(at).map(|(_, symbol)| symbol)
     }
 
-    /// About how many bytes all of them hold.
+    /// The approximate memory of all symbols in bytes.
     pub(super) fn memory(&self) -> usize {
         self.bytes
     }
 
-    /// What [`Symbols::add`] would add to that.
+    /// The bytes that [`Symbols::add`] would add to [`Symbols::memory`].
     pub(super) fn growth(&self, name: &str) -> usize {
         match self.by_name.contains_key(name) {
             true => 0,
@@ -65,7 +65,7 @@ impl Symbols {
         }
     }
 
-    /// The symbol, added when it is new. Allocates then.
+    /// The symbol, added if it is new. Adding allocates.
     pub(super) fn add(&mut self, name: &str) -> &mut Symbol {
         let next = self.all.len();
         let at = self.by_name.get(name).copied().unwrap_or(next);
@@ -77,7 +77,7 @@ impl Symbols {
         &mut self.all[at].1
     }
 
-    /// The symbols that are followed, with their scales and without books.
+    /// A copy of the symbols with books, with their scales only.
     pub(super) fn scratch(&self) -> Self {
         let mut scratch = Self {
             scale: self.scale,
@@ -90,7 +90,7 @@ impl Symbols {
         scratch
     }
 
-    /// The symbol's book is this one.
+    /// Sets the book of a symbol.
     pub(super) fn set_book(&mut self, name: &str, book: BookId) {
         let Some(&at) = self.by_name.get(name) else {
             return;
@@ -109,7 +109,7 @@ impl Symbols {
     }
 }
 
-/// A symbol whose scale is not known has whole units: a number with decimals is an error then.
+/// A symbol without a known scale has whole units: numbers with decimals are errors.
 impl Scales for Symbols {
     fn scale(&self, name: &str) -> Scale {
         let own = self.get(name).and_then(|symbol| symbol.scale);

@@ -1,15 +1,15 @@
-//! What can be followed at Kraken.
+//! The topics of Kraken.
 
 use std::fmt;
 
 use crate::venue::subscriptions;
 
-/// Something to follow.
+/// A topic to follow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Topic {
-    /// The list of instruments with their precision and status. Always followed: the precision is the
-    /// scale of the books.
+    /// The list of instruments, with precision and status. It is always followed, because the precision is the scale of the
+    /// books.
     Instruments,
     /// The order book of a symbol, such as `BTC/USD`.
     Book(String),
@@ -17,7 +17,7 @@ pub enum Topic {
     Trades(String),
 }
 
-/// A public channel. Topics of one channel go in one message.
+/// A public channel. The topics of a channel can share a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// The list of instruments.
@@ -41,7 +41,7 @@ impl Topic {
         Self::Trades(symbol.into())
     }
 
-    /// The symbol; none of the list of instruments.
+    /// The symbol; none for the list of instruments.
     #[must_use]
     pub fn symbol(&self) -> Option<&str> {
         match self {
@@ -50,7 +50,7 @@ impl Topic {
         }
     }
 
-    /// The topic of a channel's name and a symbol, as acknowledgements have them.
+    /// The topic of a channel's name and a symbol, from an acknowledgement.
     pub(super) fn of_channel(channel: &str, symbol: Option<&str>) -> Option<Self> {
         match (channel, symbol) {
             ("instrument", _) => Some(Self::Instruments),
@@ -72,7 +72,7 @@ impl Topic {
 }
 
 impl Channel {
-    /// The venue's name for it: `instrument`, `book` or `trade`.
+    /// The venue's name: `instrument`, `book` or `trade`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -83,7 +83,7 @@ impl Channel {
     }
 }
 
-/// `instrument`, `book:BTC/USD` or `trade:BTC/USD`: the name in events. The venue itself has none.
+/// The name in events: `instrument`, `book:BTC/USD` or `trade:BTC/USD`. The venue has no names for topics.
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.channel().as_str())?;

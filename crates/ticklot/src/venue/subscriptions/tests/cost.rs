@@ -1,10 +1,10 @@
-//! The number of topics that calls visit, with as many topics as a connection has.
+//! The number of topics that calls visit, with the most topics of a connection.
 
 use super::*;
 
 const COUNT: usize = 10_000;
 
-/// The visits for each topic, rounded up.
+/// The visits per topic, rounded up.
 fn visits(all: &Subscriptions<Item>) -> u64 {
     all.touched.0.replace(0).div_ceil(COUNT as u64)
 }
@@ -13,14 +13,11 @@ fn topics(channel: char) -> impl Iterator<Item = Item> {
     (0..COUNT).map(move |n| Item::new(channel, n.to_string()))
 }
 
-/// All topics wanted and sent.
+/// All topics, sent.
 fn sent(channel: char) -> Subscriptions<Item> {
     let mut all = many(channel, COUNT, 10);
     send_all(&mut all, 0);
-    assert!(
-        visits(&all) <= 3,
-        "each is added, sent, and may be forgotten"
-    );
+    assert!(visits(&all) <= 3, "each is added, sent, and may be dropped");
     all
 }
 
@@ -52,7 +49,7 @@ fn cost_of_reversed_confirmations() {
 }
 
 #[test]
-fn cost_of_learnt_names() {
+fn cost_of_learned_names() {
     let mut all = sent('b');
     for n in 0..10 {
         subscribe(&mut all, Item::new('o', n.to_string()));
@@ -68,10 +65,7 @@ fn cost_of_learnt_names() {
         assert_eq!(all.on_subscribed(&format!("o:{n}")), Confirmed::Desired);
     }
     let visits = all.touched.0.replace(0);
-    assert!(
-        visits <= 10 + 10,
-        "each is the first of the unknown: {visits}"
-    );
+    assert!(visits <= 10 + 10, "each is the first unknown one: {visits}");
     all.on_subscribed("o:9");
     assert_eq!(all.touched.0.get(), 1, "its name is known now");
 }
@@ -81,7 +75,7 @@ fn refused_by_id() {
     for reverse in [false, true] {
         let mut all = sent('p');
         let mut ids: Vec<String> = topics('p').map(|topic| topic.id).collect();
-        // The oldest messages beyond the limit are forgotten.
+        // The oldest messages beyond the limit are dropped.
         ids.drain(..COUNT - MAX_UNANSWERED);
         if reverse {
             ids.reverse();
@@ -130,7 +124,7 @@ fn cost_of_timeouts() {
 }
 
 #[test]
-fn cost_of_leaving() {
+fn cost_of_unsubscribing() {
     for channel in ['b', 'k'] {
         let mut all = sent(channel);
         for topic in topics(channel) {

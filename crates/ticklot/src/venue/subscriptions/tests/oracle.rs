@@ -1,5 +1,4 @@
-//! A naive model of the same rules, which searches everything at every step, and random operations
-//! after each of which both must agree.
+//! A naive model that searches all topics at each step. After each random operation, both must agree.
 
 use super::*;
 
@@ -15,10 +14,10 @@ struct Room {
     attempts: u32,
     ends: u32,
     isolated: bool,
-    /// Before and after the subscription of a renewal.
+    /// Whether a renewal is in progress, and whether its subscription was sent.
     renewing: bool,
     resubscribed: bool,
-    /// Left in a renewal, and the number of its unsubscription.
+    /// Whether the unsubscription of a renewal has a reply, and the number of that message.
     held: bool,
     group: usize,
 }
@@ -26,7 +25,7 @@ struct Room {
 #[derive(Clone, Debug)]
 struct Sent {
     at: u64,
-    leave: bool,
+    unsubscribe: bool,
     rooms: Vec<(usize, Item)>,
 }
 
@@ -57,12 +56,12 @@ impl Room {
             )
     }
 
-    /// Whether something happens at `overdue`.
+    /// Whether `deadline` applies.
     fn has_deadline(&self) -> bool {
         self.awaits() || (self.state == State::Waiting && !self.due)
     }
 
-    /// Waiting for a while, since the server ended it.
+    /// Pauses after an end by the server.
     fn pause(&mut self, now: u64) {
         if now > self.deadline + 16 * ACK_TIMEOUT {
             self.ends = 0;
@@ -73,7 +72,7 @@ impl Room {
         self.ends += 1;
     }
 
-    /// Waiting, with no attempts.
+    /// Makes it due, without attempts.
     fn begin(&mut self) {
         (self.state, self.due, self.attempts, self.held) = (State::Waiting, true, 0, false);
     }
@@ -86,7 +85,7 @@ impl Room {
         }
     }
 
-    fn is_leave(&self) -> bool {
+    fn is_unsubscribe(&self) -> bool {
         self.state != State::Waiting
     }
 
@@ -97,13 +96,14 @@ impl Room {
     fn shares_with(&self, other: &Self) -> bool {
         let may_share = |it: &Self| {
             it.topic.is_batchable()
-                && if it.is_leave() {
+                && if it.is_unsubscribe() {
                     it.is_nameless()
                 } else {
                     !it.isolated
                 }
         };
-        let same = self.priority() == other.priority() && self.is_leave() == other.is_leave();
+        let same =
+            self.priority() == other.priority() && self.is_unsubscribe() == other.is_unsubscribe();
         let keys = self.topic.channel == other.topic.channel;
         self.key == other.key || (same && keys && may_share(self) && may_share(other))
     }
@@ -206,7 +206,7 @@ impl Model {
     fn send(&mut self, now: u64) -> Option<String> {
         let due = self.rooms.iter().filter(|room| room.due);
         let Some(first) = due.min_by_key(|room| (room.priority(), room.key)).cloned() else {
-            return self.orphans.pop().map(|name| format!("leave {name}"));
+            return self.orphans.pop().map(|name| format!("unsubscribe {name}"));
         };
         let rooms: Vec<Room> = (self.rooms.iter())
             .filter(|room| room.due && room.shares_with(&first))
@@ -220,7 +220,7 @@ impl Model {
         let entry = |room: &Room| (room.key, room.topic.clone());
         self.sent.push(Sent {
             at: now,
-            leave: first.is_leave(),
+            unsubscribe: first.is_unsubscribe(),
             rooms: rooms.iter().map(entry).collect(),
         });
         self.messages += 1;
@@ -236,10 +236,10 @@ impl Model {
             room.attempts += 1;
         }
         let ids: Vec<&str> = rooms.iter().map(|room| room.topic.id()).collect();
-        Some(match (first.is_leave(), &first.name) {
+        Some(match (first.is_unsubscribe(), &first.name) {
             (false, _) => ids.join(" "),
-            (true, Some(name)) => format!("leave {name}"),
-            (true, None) => format!("leave {}", ids.join(" ")),
+            (true, Some(name)) => format!("unsubscribe {name}"),
+            (true, None) => format!("unsubscribe {}", ids.join(" ")),
         })
     }
 
@@ -248,7 +248,7 @@ impl Model {
         waiting.map(|room| Nanos(room.deadline)).min()
     }
 
-    /// The topics without a confirmation, with their attempts.
+    /// The unconfirmed topics with their attempts.
     fn timeout(&mut self, now: u64) -> Vec<(String, u32)> {
         let is_late = |room: &Room| room.has_deadline() && room.deadline <= now;
         let mut unconfirmed: Vec<&Room> = self.rooms.iter().filter(|room| is_late(room)).collect();
@@ -283,19 +283,19 @@ impl Model {
     }
 
     /// The number of the oldest message with this topic.
-    fn oldest(&self, key: usize, leave: bool) -> Option<usize> {
+    fn oldest(&self, key: usize, unsubscribe: bool) -> Option<usize> {
         self.sent
             .iter()
-            .position(|sent| sent.leave == leave && sent.has(key))
+            .position(|sent| sent.unsubscribe == unsubscribe && sent.has(key))
     }
 
-    /// Strikes a topic from a message.
+    /// Removes a topic from a message.
     fn reply(&mut self, at: usize, key: usize) {
         self.sent[at].rooms.retain(|(it, _)| *it != key);
         self.sent.retain(|sent| !sent.rooms.is_empty());
     }
 
-    /// Subscribes again to those that wait for none of their group.
+    /// Subscribes again to complete renewal groups.
     fn release(&mut self) {
         let renewing = |it: &&Room| it.state == State::Renewing && !it.due && !it.held;
         let awaited: Vec<usize> = (self.rooms.iter().filter(renewing))
@@ -372,7 +372,7 @@ impl Model {
         let Some(at) = self.sent.iter().position(|sent| sent.has(room.key)) else {
             return false;
         };
-        if self.sent[at].leave {
+        if self.sent[at].unsubscribe {
             self.unsubscribed(topic, true, 0);
             return false;
         }
@@ -412,7 +412,7 @@ impl Model {
             let Some(room) = self.room_of(*key) else {
                 continue;
             };
-            match (sent.leave, room.state) {
+            match (sent.unsubscribe, room.state) {
                 (true, State::Unsubscribing | State::Renewing) if named && !is_it => {
                     room.due = true;
                 }
@@ -454,7 +454,7 @@ impl Model {
     }
 }
 
-/// Both, and the time.
+/// The subscriptions, the model, and the time.
 struct Pair {
     all: Subscriptions<Item>,
     model: Model,
@@ -482,8 +482,8 @@ impl Pair {
         Item::new(channel, self.random.usize(0..6).to_string())
     }
 
-    /// A topic of the oldest unanswered messages, so that replies often fit.
-    fn asked(&mut self) -> Item {
+    /// A topic of the oldest unanswered messages, so that replies often match.
+    fn requested(&mut self) -> Item {
         let at = self.random.usize(0..3);
         let sent = self.model.sent.get(at).and_then(|sent| sent.rooms.first());
         match sent {
@@ -494,8 +494,8 @@ impl Pair {
 
     fn step(&mut self) {
         let topic = self.topic();
-        let asked = self.asked();
-        let name = asked.server_name();
+        let requested = self.requested();
+        let name = requested.server_name();
         let (all, model) = (&mut self.all, &mut self.model);
         match self.random.u8(0..64) {
             0..8 => assert_eq!(subscribe(all, topic.clone()), model.subscribe(&topic)),
@@ -507,26 +507,32 @@ impl Pair {
                 );
             }
             12..20 => assert_eq!(all.renew(&topic), model.renew(&topic)),
-            20..27 => assert_eq!(all.on_topic_subscribed(&asked), model.subscribed(&asked)),
+            20..27 => assert_eq!(
+                all.on_topic_subscribed(&requested),
+                model.subscribed(&requested)
+            ),
             27..31 => {
                 let memory = all.memory() + all.name_growth(&name);
                 assert_eq!(all.on_subscribed(&name), model.subscribed_name(&name));
                 assert_eq!(all.memory(), memory);
             }
             31..38 => assert_eq!(
-                all.on_topic_unsubscribed(&asked, Nanos(self.now)),
-                model.unsubscribed(&asked, false, self.now)
+                all.on_topic_unsubscribed(&requested, Nanos(self.now)),
+                model.unsubscribed(&requested, false, self.now)
             ),
             38..40 => assert_eq!(
                 all.on_unsubscribed(&name, Nanos(self.now)),
                 model.unsubscribed_name(&name, self.now)
             ),
-            40..42 => assert_eq!(all.on_topic_refused(&asked), model.refused_topic(&asked)),
+            40..42 => assert_eq!(
+                all.on_topic_refused(&requested),
+                model.refused_topic(&requested)
+            ),
             42..45 => {
                 let batch = self.random.bool().then_some(topic.channel);
                 let word = self
                     .random
-                    .choice([asked.id.as_str(), "no"])
+                    .choice([requested.id.as_str(), "no"])
                     .unwrap_or("no");
                 assert_eq!(
                     all.on_refused(batch, ["", word]),
@@ -582,7 +588,7 @@ fn agrees_with_a_naive_model() {
     }
 }
 
-/// Without errors or losses, all desired topics are joined after a few rounds.
+/// Without errors and losses, all desired topics are confirmed after a few rounds.
 #[test]
 fn ordered_replies_satisfy_all() {
     for seed in 0..100 {
@@ -597,8 +603,8 @@ fn ordered_replies_satisfy_all() {
                 2 if step < 300 => drop(all.renew(&topic)),
                 3 | 4 => {
                     let next: Option<(bool, Vec<Item>)> = replies.pop_front();
-                    if let Some((joined, topics)) = next {
-                        reply(all, joined, &topics);
+                    if let Some((is_subscribe, topics)) = next {
+                        reply(all, is_subscribe, &topics);
                     }
                 }
                 _ => drop(all.send_next(Nanos(0), |message| {
@@ -628,10 +634,10 @@ fn owned(topics: &[&Item]) -> Vec<Item> {
     topics.iter().copied().cloned().collect()
 }
 
-fn reply(all: &mut Subscriptions<Item>, joined: bool, topics: &[Item]) {
+fn reply(all: &mut Subscriptions<Item>, is_subscribe: bool, topics: &[Item]) {
     for topic in topics {
         let name = topic.server_name();
-        match (joined, topic.channel) {
+        match (is_subscribe, topic.channel) {
             (true, 'k') => drop(all.on_topic_subscribed(topic)),
             (true, _) => {
                 if all.on_subscribed(&name) == Confirmed::Undesired {

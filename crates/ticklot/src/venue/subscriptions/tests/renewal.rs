@@ -6,7 +6,7 @@ fn item(n: usize) -> Item {
     Item::new('k', n.to_string())
 }
 
-/// Topics without names, all joined.
+/// Confirmed topics without names.
 fn subscribed(count: usize, max_per_message: usize) -> Subscriptions<Item> {
     let mut all = many('k', count, max_per_message);
     send_all(&mut all, 0);
@@ -18,12 +18,12 @@ fn subscribed(count: usize, max_per_message: usize) -> Subscriptions<Item> {
 }
 
 #[test]
-fn a_renewal_leaves_and_subscribes() {
+fn renewal_unsubscribes_and_subscribes() {
     let mut all = subscribed(2, 10);
     assert!(all.renew(&item(1)));
     assert_eq!(all.state(&item(1)), Some(State::Renewing));
     assert_eq!(all.desired(), 2);
-    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 1"]);
     assert_eq!(
         all.on_topic_unsubscribed(&item(1), Nanos(0)),
         Confirmed::Desired
@@ -42,7 +42,10 @@ fn a_renewal_by_name() {
         all.on_subscribed(&book(n).server_name());
         assert!(all.renew(&book(n)));
     }
-    assert_eq!(send_all(&mut all, 0), ["leave b:m0", "leave b:m1"]);
+    assert_eq!(
+        send_all(&mut all, 0),
+        ["unsubscribe b:m0", "unsubscribe b:m1"]
+    );
     all.on_unsubscribed("b:m0", Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["m0"]);
     all.on_unsubscribed("b:m1", Nanos(0));
@@ -56,7 +59,7 @@ fn one_renewal_at_a_time() {
     assert!(all.renew(&item(0)));
     assert!(!all.renew(&item(0)), "due");
     send_all(&mut all, 0);
-    assert!(!all.renew(&item(0)), "leaving");
+    assert!(!all.renew(&item(0)), "unsubscribing");
     all.on_topic_unsubscribed(&item(0), Nanos(0));
     assert!(!all.renew(&item(0)), "due again");
     send_all(&mut all, 0);
@@ -73,13 +76,13 @@ fn renewals_are_sent_first() {
     }
     all.unsubscribe(&item(0), true);
     all.renew(&item(3));
-    assert_eq!(send(&mut all, 0).as_deref(), Some("leave 3"));
+    assert_eq!(send(&mut all, 0).as_deref(), Some("unsubscribe 3"));
     all.renew(&item(2));
     all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert_eq!(
         send_all(&mut all, 0),
-        ["3", "leave 2", "leave 0", "10 11"],
-        "the second half is first of all"
+        ["3", "unsubscribe 2", "unsubscribe 0", "10 11"],
+        "subscriptions of renewals are first"
     );
 }
 
@@ -95,11 +98,19 @@ fn batch_renewals_share_messages() {
     }
     assert_eq!(
         send_all(&mut all, 0),
-        ["leave 0 1", "leave 2 3", "leave 4", "leave p:x"]
+        [
+            "unsubscribe 0 1",
+            "unsubscribe 2 3",
+            "unsubscribe 4",
+            "unsubscribe p:x"
+        ]
     );
     all.on_topic_unsubscribed(&item(1), Nanos(0));
     all.on_topic_unsubscribed(&item(3), Nanos(0));
-    assert!(!all.is_due(), "each waits for the other of its message");
+    assert!(
+        !all.is_due(),
+        "each waits for the other topic of its message"
+    );
     assert_eq!(all.state(&item(1)), Some(State::Renewing));
     all.on_topic_unsubscribed(&item(0), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["0 1"]);
@@ -115,7 +126,7 @@ fn unacknowledged_renewal_still_subscribes() {
     let mut all = subscribed(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
-    assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 0 1"]);
     all.on_topic_unsubscribed(&item(1), Nanos(0));
     let mut sent = Vec::new();
     let mut now = 0;
@@ -127,7 +138,7 @@ fn unacknowledged_renewal_still_subscribes() {
             all.on_topic_subscribed(&item(1));
         }
     }
-    // The server acknowledged the end of 1, so its patience begins anew.
+    // The unsubscription of 1 was acknowledged, so its timeout is reset.
     let expected = [(5, "0 1"), (10, "1"), (15, "0"), (35, "0"), (75, "0")];
     assert_eq!(sent, expected.map(|(at, text)| (at, text.to_owned())));
     assert_eq!(all.state(&item(1)), Some(State::Subscribed));
@@ -140,9 +151,9 @@ fn unacknowledged_renewal_still_subscribes() {
 fn late_acknowledgement_keeps_renewal() {
     let mut all = many('k', 1, 10);
     send_all(&mut all, 0);
-    assert!(all.renew(&item(0)), "asked: the server may know it");
+    assert!(all.renew(&item(0)), "requested: the server may know it");
     assert_eq!(all.on_topic_subscribed(&item(0)), Confirmed::Desired);
-    assert_eq!(send_all(&mut all, 0), ["leave 0"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 0"]);
     timeout(&mut all, Nanos(5 * SECOND));
     all.on_topic_subscribed(&item(0));
     assert_eq!(send_all(&mut all, 5 * SECOND), ["0"]);
@@ -163,9 +174,9 @@ fn waiting_topic_moves_to_front() {
 fn only_confirmed_topics_are_renewed() {
     let mut all = subscribed(2, 10);
     all.unsubscribe(&item(0), true);
-    assert!(!all.renew(&item(0)), "due to be left");
+    assert!(!all.renew(&item(0)), "due to be unsubscribed");
     send_all(&mut all, 0);
-    assert!(!all.renew(&item(0)), "leaving");
+    assert!(!all.renew(&item(0)), "unsubscribing");
     assert!(!all.renew(&item(7)), "unknown");
     subscribe(&mut all, item(7));
     send_all(&mut all, 0);
@@ -181,13 +192,17 @@ fn topic_undesired_during_renewal() {
     let mut all = subscribed(4, 10);
     all.renew(&item(0));
     assert!(all.unsubscribe(&item(0), true));
-    assert_eq!(send_all(&mut all, 0), ["leave 0"], "before it was sent");
+    assert_eq!(
+        send_all(&mut all, 0),
+        ["unsubscribe 0"],
+        "before it was sent"
+    );
     all.on_topic_unsubscribed(&item(0), Nanos(0));
 
     for n in [1, 2, 3] {
         all.renew(&item(n));
     }
-    assert_eq!(send_all(&mut all, 0), ["leave 1 2 3"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 1 2 3"]);
     assert!(all.unsubscribe(&item(1), true));
     assert!(!all.is_due(), "its unsubscription is sent already");
     assert_eq!(
@@ -196,13 +211,13 @@ fn topic_undesired_during_renewal() {
     );
     all.on_topic_unsubscribed(&item(2), Nanos(0));
     assert!(all.unsubscribe(&item(2), true));
-    assert_eq!(all.state(&item(2)), None, "left already");
+    assert_eq!(all.state(&item(2)), None, "unsubscribed already");
     all.on_topic_unsubscribed(&item(3), Nanos(0));
     assert_eq!(send_all(&mut all, 0), ["3"]);
 }
 
 #[test]
-fn forgotten_topic_delays_no_renewal() {
+fn removed_topic_delays_no_renewal() {
     let mut all = subscribed(2, 10);
     all.renew(&item(0));
     all.renew(&item(1));
@@ -219,12 +234,12 @@ fn rate_limited_renewal_is_repeated() {
     all.renew(&item(1));
     send_all(&mut all, 0);
     all.on_rate_limited();
-    assert_eq!(send_all(&mut all, 0), ["leave 0 1"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 0 1"]);
     all.on_topic_unsubscribed(&item(0), Nanos(0));
     all.on_rate_limited();
-    assert_eq!(send_all(&mut all, 0), ["0", "leave 1"]);
+    assert_eq!(send_all(&mut all, 0), ["0", "unsubscribe 1"]);
     all.on_rate_limited();
-    assert_eq!(send_all(&mut all, 0), ["leave 1"]);
+    assert_eq!(send_all(&mut all, 0), ["unsubscribe 1"]);
 }
 
 #[test]
@@ -238,21 +253,21 @@ fn a_new_connection_ends_renewals() {
     check(&all);
 }
 
-/// A server that acknowledges each topic by itself, with a free slot after each acknowledgement: the
-/// worst case for full messages. Returns the numbers of unsubscriptions and of subscriptions.
+/// Serves as a server that acknowledges each topic separately, with a free slot after each acknowledgement: the worst case
+/// for full messages. Returns the numbers of unsubscriptions and subscriptions.
 fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
-    let (mut leaves, mut subscribes) = (0, 0);
+    let (mut unsubscribes, mut subscribes) = (0, 0);
     let mut inbox = std::collections::VecDeque::from_iter(send(all, 0));
     while let Some(message) = inbox.pop_front() {
-        let left = message.strip_prefix("leave ");
-        *(if left.is_some() {
-            &mut leaves
+        let ended = message.strip_prefix("unsubscribe ");
+        *(if ended.is_some() {
+            &mut unsubscribes
         } else {
             &mut subscribes
         }) += 1;
-        for id in left.unwrap_or(&message).split(' ') {
+        for id in ended.unwrap_or(&message).split(' ') {
             let topic = Item::new('k', id);
-            let confirmed = match left {
+            let confirmed = match ended {
                 Some(_) => all.on_topic_unsubscribed(&topic, Nanos(0)),
                 None => all.on_topic_subscribed(&topic),
             };
@@ -260,7 +275,7 @@ fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
             inbox.extend(send(all, 0));
         }
     }
-    (leaves, subscribes)
+    (unsubscribes, subscribes)
 }
 
 #[test]
