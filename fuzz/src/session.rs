@@ -127,7 +127,7 @@ impl TestVenue for Bayse {
 
     fn rooms(&self) -> Vec<(Topic, SubscriptionState)> {
         let rooms = self.topics();
-        rooms.map(|(topic, stage)| (topic.clone(), stage)).collect()
+        rooms.map(|(topic, state)| (topic.clone(), state)).collect()
     }
 
     fn unanswered(&self) -> usize {
@@ -437,17 +437,17 @@ impl<V: TestVenue> Run<V> {
     fn rooms(&self) {
         let rooms = self.session.venue().rooms();
         for n in &self.desired {
-            let stage = rooms.iter().find(|(it, _)| *it == topic(*n));
-            let (_, stage) = stage.expect("a desired room is never forgotten");
+            let state = rooms.iter().find(|(it, _)| *it == topic(*n));
+            let (_, state) = state.expect("a desired room is never forgotten");
             let is_confirmed =
-                *stage != SubscriptionState::Subscribed || self.joined.contains(room(*n));
+                *state != SubscriptionState::Subscribed || self.joined.contains(room(*n));
             assert!(
                 !self.is_open() || is_confirmed,
                 "{} was not confirmed",
                 room(*n)
             );
             assert_ne!(
-                *stage,
+                *state,
                 SubscriptionState::Unsubscribing,
                 "{} is desired",
                 room(*n)
@@ -455,7 +455,7 @@ impl<V: TestVenue> Run<V> {
         }
         let kept = rooms
             .iter()
-            .filter(|(_, stage)| *stage != SubscriptionState::Unsubscribing);
+            .filter(|(_, state)| *state != SubscriptionState::Unsubscribing);
         assert_eq!(kept.count(), self.desired.len(), "other rooms are kept");
     }
 }

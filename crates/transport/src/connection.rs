@@ -27,7 +27,6 @@ pub(crate) const LINGER: Duration = Duration::from_millis(250);
 pub struct Connection {
     reader: Reader,
     writer: Writer,
-    role: Role,
     close_timeout: Duration,
     /// The error that ended reading, until it is returned.
     failure: Option<Error>,
@@ -43,7 +42,6 @@ impl Connection {
         Self {
             reader,
             writer,
-            role,
             close_timeout: config.close_timeout,
             failure: None,
             over: false,
@@ -168,7 +166,6 @@ impl Connection {
             return Err(Error::Argument("halves of different connections"));
         }
         Ok(Self {
-            role: reader.role(),
             reader,
             writer,
             close_timeout: config.close_timeout,
@@ -212,7 +209,7 @@ impl Connection {
             return;
         }
         let closed = self.reader.end() == Some(End::Closed);
-        if closed && self.role == Role::Client {
+        if closed && self.reader.role() == Role::Client {
             // The server should close first: the side that does keeps the port in TIME_WAIT.
             let _ = timeout_at(deadline, self.flush_and_drain()).await;
             let _ = timeout(LINGER, self.writer.stream_mut().shutdown()).await;

@@ -160,14 +160,17 @@ impl Shared {
         let now = Instant::now();
         let mut idle = self.idle();
         idle.retain(|it| now.saturating_duration_since(it.since) < IDLE_TIMEOUT);
-        let newest = idle.iter().rposition(|it| it.connection.serves(target))?;
+        let newest = idle
+            .iter()
+            .rposition(|it| it.connection.target.same_origin(target))?;
         Some(idle.remove(newest).connection)
     }
 
     /// Adds a connection, and removes the oldest of its origin if there are too many.
     fn put_idle(&self, connection: HttpConnection) {
         let mut idle = self.idle();
-        let mut same = (0..idle.len()).filter(|&i| idle[i].connection.same_origin(&connection));
+        let mut same =
+            (0..idle.len()).filter(|&i| idle[i].connection.target.same_origin(&connection.target));
         let oldest = same.next();
         if let Some(oldest) = oldest.filter(|_| 1 + same.count() >= MAX_IDLE) {
             idle.remove(oldest);

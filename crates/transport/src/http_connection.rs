@@ -31,9 +31,7 @@ pub(crate) struct HttpConnection {
     driver: Driver,
     /// Whether any byte has arrived since the start of the last request.
     has_response: Arc<AtomicBool>,
-    tls: bool,
-    host: Box<str>,
-    port: u16,
+    pub(crate) target: Target,
 }
 
 impl HttpConnection {
@@ -51,21 +49,8 @@ impl HttpConnection {
             sender,
             driver: Driver(Some(Box::new(connection))),
             has_response,
-            tls: target.tls,
-            host: target.host.clone(),
-            port: target.port,
+            target: target.clone(),
         })
-    }
-
-    /// Whether this is a connection to the origin of `target`.
-    pub(crate) fn serves(&self, target: &Target) -> bool {
-        (self.tls, self.port) == (target.tls, target.port)
-            && self.host.eq_ignore_ascii_case(&target.host)
-    }
-
-    pub(crate) fn same_origin(&self, other: &Self) -> bool {
-        (self.tls, self.port) == (other.tls, other.port)
-            && self.host.eq_ignore_ascii_case(&other.host)
     }
 
     /// Sends a request for `target` and reads the whole body of a response with status 200, of at most `limit`

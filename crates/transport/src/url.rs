@@ -114,6 +114,12 @@ impl Target {
         Ok(())
     }
 
+    /// Whether scheme, host and port are equal.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        (self.tls, self.port) == (other.tls, other.port)
+            && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
     /// The URL for errors: see [`without_values`].
     pub(crate) fn shown(&self) -> String {
         let resource = self.resource.to_string();

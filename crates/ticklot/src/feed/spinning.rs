@@ -97,8 +97,8 @@ impl<H: Handler> Feed<H> {
     /// one connection at a time, so a message waits for at most one replay.
     ///
     /// The handler should return soon and must not block. The kernel pauses a thread that shares its processor for
-    /// milliseconds at a time, so reserve a processor for it (`docs/tuning.md`). A message that may have waited during such a
-    /// pause counts as received when the socket was last seen empty.
+    /// milliseconds at a time, so reserve a processor for it (`docs/tuning.md`). The age of a message
+    /// that may have waited during such a pause counts from the last time when the socket was seen empty.
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;

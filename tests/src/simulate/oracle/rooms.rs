@@ -14,15 +14,15 @@ use super::{Invariant, Oracle};
 pub(super) const IDLE: Duration = Duration::from_secs(12);
 
 impl Oracle {
-    /// Checks the client's stage of each desired room.
+    /// Checks the client's state of each desired room.
     pub(in super::super) fn rooms(&mut self, index: usize, venue: &Bayse, now: Nanos) {
-        if let Some((expected, actual)) = self.wrong_stage(index, venue, now) {
+        if let Some((expected, actual)) = self.wrong_state(index, venue, now) {
             self.report(now, Invariant::Rooms, expected, actual);
         }
     }
 
-    /// The first room whose stage is wrong: the expected and the actual state.
-    fn wrong_stage(&self, index: usize, venue: &Bayse, now: Nanos) -> Option<(String, String)> {
+    /// The first room with a wrong state: the expected and the actual state.
+    fn wrong_state(&self, index: usize, venue: &Bayse, now: Nanos) -> Option<(String, String)> {
         let record = &self.connections[index];
         let ConnectionPlan::Bayse { currency, .. } = &record.plan else {
             return None;
@@ -30,14 +30,14 @@ impl Oracle {
         for subscription in &record.subscriptions {
             let room = subscription.room(*currency);
             let topic = subscription.topic();
-            let stage = venue.topics().find(|(it, _)| **it == topic);
-            let Some((_, stage)) = stage else {
+            let state = venue.topics().find(|(it, _)| **it == topic);
+            let Some((_, state)) = state else {
                 return Some((format!("{room} is desired"), "it is unknown".to_owned()));
             };
-            if let Some(expected) = self.unmet(index, &room, stage, now) {
+            if let Some(expected) = self.unmet(index, &room, state, now) {
                 return Some((
                     expected,
-                    format!("{room} is {stage:?} on connection {index}"),
+                    format!("{room} is {state:?} on connection {index}"),
                 ));
             }
         }
@@ -47,16 +47,16 @@ impl Oracle {
         };
         let mut all = venue.topics();
         let extra = all
-            .find(|(topic, stage)| *stage != SubscriptionState::Unsubscribing && !is_kept(topic));
+            .find(|(topic, state)| *state != SubscriptionState::Unsubscribing && !is_kept(topic));
         extra.map(|it| ("only desired rooms".to_owned(), format!("{it:?}")))
     }
 
-    /// The condition of a room's stage, if it does not hold.
+    /// The condition of a room's state, if it does not hold.
     fn unmet(
         &self,
         index: usize,
         room: &str,
-        stage: SubscriptionState,
+        state: SubscriptionState,
         now: Nanos,
     ) -> Option<String> {
         let traffic = self.connections[index].traffic.as_ref()?;
@@ -66,7 +66,7 @@ impl Oracle {
             .requested
             .get(room)
             .is_some_and(|at| now.since(*at) <= limit);
-        let is_true = match stage {
+        let is_true = match state {
             // A room that is due is sent within `IDLE` of the last message. A room that the server ended is due after a
             // quarter of the acknowledgement timeout, doubled up to four times. So it is sent within four times the timeout
             // and `IDLE` of its end, or of a later message.
@@ -82,7 +82,7 @@ impl Oracle {
             // The simulation does not unsubscribe desired rooms.
             SubscriptionState::Unsubscribing | SubscriptionState::Renewing => false,
         };
-        (!is_true).then(|| match stage {
+        (!is_true).then(|| match state {
             SubscriptionState::Waiting => {
                 "a message within 12 s, after the wait of an ended room".to_owned()
             }

@@ -44,29 +44,28 @@ impl Outcomes {
 }
 
 /// Finds or adds the book of a message, and applies the message.
-pub(super) struct BookRouter<'a> {
-    pub(super) outcomes: &'a mut Outcomes,
-    pub(super) desired: &'a SubscriptionFilter,
+#[derive(Debug, Default)]
+pub(super) struct BookRouter {
+    pub(super) outcomes: Outcomes,
+    pub(super) desired: SubscriptionFilter,
+    /// Whether to accept messages without a subscription.
     pub(super) any: bool,
-    /// The currency of the books, when it is known.
-    pub(super) scope: Option<Currency>,
-    pub(super) source: Source,
 }
 
-impl BookRouter<'_> {
-    /// Applies a snapshot, if it is desired.
+impl BookRouter {
+    /// Applies a snapshot, if it is desired. `scope` is the currency of the book, if it is known.
     pub(super) fn apply<H: Handler + ?Sized>(
         &mut self,
         update: &OrderBook<'_>,
         line: Line<'_>,
-        scale: Scale,
+        (scope, scale, source): (Option<Currency>, Scale, Source),
         context: &mut Context<'_, H>,
     ) -> ControlFlow<()> {
         if !self.any && !self.desired.wants_book(update.market_id) {
             context.count_unrequested();
             return ControlFlow::Continue(());
         }
-        let Some(id) = self.book(update, scale, context) else {
+        let Some(id) = self.book(update, (scope, scale), context) else {
             return match context.books().len() {
                 MAX_BOOKS.. => {
                     let error = too_many_books(line.number);
@@ -77,7 +76,7 @@ impl BookRouter<'_> {
         };
         let book = context.books().last_known(id);
         let is_streamed = book.is_some_and(|book| book.updates() > 0);
-        if self.source == Source::Request && is_streamed {
+        if source == Source::Request && is_streamed {
             // The book from the stream is newer.
             return ControlFlow::Continue(());
         }
@@ -93,7 +92,7 @@ impl BookRouter<'_> {
                 side: update.last_side,
             }),
             sent: update.sent,
-            source: self.source,
+            source,
             ..Snapshot::default()
         };
         context.apply_snapshot(id, &snapshot, |error| update.refusal(error))
@@ -103,7 +102,7 @@ impl BookRouter<'_> {
     fn book<H: Handler + ?Sized>(
         &mut self,
         update: &OrderBook<'_>,
-        scale: Scale,
+        (scope, scale): (Option<Currency>, Scale),
         context: &mut Context<'_, H>,
     ) -> Option<BookId> {
         let (market, outcome) = (update.market_id, update.outcome_id);
@@ -116,7 +115,7 @@ impl BookRouter<'_> {
         }
         let instrument = Instrument {
             venue: VenueName::BAYSE,
-            scope: self.scope.map(Currency::as_str),
+            scope: scope.map(Currency::as_str),
             market,
             name: outcome,
         };

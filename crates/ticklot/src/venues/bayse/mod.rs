@@ -36,8 +36,7 @@ pub use self::plan::{FollowError, PlanHandle};
 pub use self::rooms::MAX_ROOMS;
 pub use self::topic::Topic;
 
-use self::book_router::Outcomes;
-use self::subscription_filter::SubscriptionFilter;
+use self::book_router::BookRouter;
 use self::topic::write_subscription;
 use crate::books::const_scale;
 use crate::event::Handler;
@@ -81,13 +80,10 @@ pub struct Bayse {
     endpoint: Endpoint,
     currency: Currency,
     auth: Option<Auth>,
-    /// Whether to accept messages without a subscription.
-    any: bool,
     scales: MarketScales,
     decoder: Decoder,
-    outcomes: Outcomes,
+    router: BookRouter,
     subscriptions: Subscriptions<Topic>,
-    desired: SubscriptionFilter,
     pings: PingTimer,
     first_books: Option<FirstBooks>,
     /// Whether the first books are to be fetched now.
@@ -184,10 +180,9 @@ impl Bayse {
     /// Accepts all books without a subscription: for recorded logs, whose ids may be unknown.
     #[must_use]
     pub fn any() -> Self {
-        Self {
-            any: true,
-            ..Self::markets()
-        }
+        let mut venue = Self::markets();
+        venue.router.any = true;
+        venue
     }
 
     /// The endpoint of markets: order books, prices, fills.
@@ -218,15 +213,13 @@ impl Bayse {
                 .and_then(|auth| auth.check().err())
                 .map(BuildError::Request),
             auth,
-            any: false,
             scales: MarketScales {
                 others: CENTS,
                 by_market: HashMap::new(),
             },
             decoder: Decoder::new(),
-            outcomes: Outcomes::default(),
+            router: BookRouter::default(),
             subscriptions: rooms::new(ACK_TIMEOUT),
-            desired: SubscriptionFilter::default(),
             pings: PingTimer::default(),
             first_books: None,
             fetch_due: false,
@@ -366,14 +359,14 @@ impl Bayse {
         let name = rooms::name(&topic, self.currency);
         let added = topic.clone();
         if self.subscriptions.subscribe(topic, name) && is_new {
-            self.desired.add(&added);
+            self.router.desired.add(&added);
         }
         Ok(())
     }
 
     /// The currency of the books, as subscribed to. For a log without a known currency, that of the last acknowledgement.
     fn scope(&self) -> Option<Currency> {
-        let is_known = self.is_scoped || !self.any;
+        let is_known = self.is_scoped || !self.router.any;
         is_known.then_some(self.currency).or(self.acknowledged)
     }
 
@@ -386,11 +379,11 @@ impl Bayse {
         if !self.subscriptions.unsubscribe(topic, self.open) {
             return ControlFlow::Continue(());
         }
-        self.desired.remove(topic);
+        self.router.desired.remove(topic);
         let Topic::OrderBook(market) = topic else {
             return ControlFlow::Continue(());
         };
-        context.unfollow(self.outcomes.of_market(market))
+        context.unfollow(self.router.outcomes.of_market(market))
     }
 }
 

@@ -44,7 +44,7 @@ impl Venue for Bayse {
     }
 
     fn wants_connection(&self) -> bool {
-        self.any || self.subscriptions.desired() > 0
+        self.router.any || self.subscriptions.desired() > 0
     }
 
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
@@ -181,10 +181,13 @@ impl Venue for Bayse {
     /// Accepts all books. None for an endpoint without order books.
     fn scratch(&self) -> Option<Self> {
         (self.endpoint == Endpoint::Markets).then(|| Self {
-            any: true,
+            router: BookRouter {
+                any: true,
+                ..BookRouter::default()
+            },
             scales: self.scales.clone(),
             currency: self.currency,
-            is_scoped: self.is_scoped || !self.any,
+            is_scoped: self.is_scoped || !self.router.any,
             acknowledged: self.acknowledged,
             ..Self::at(self.endpoint, None)
         })
@@ -225,18 +228,9 @@ impl Venue for Bayse {
         let Self {
             decoder,
             scales,
-            desired,
-            outcomes,
-            any,
+            router,
             ..
         } = self;
-        let mut router = BookRouter {
-            outcomes,
-            desired,
-            any: *any,
-            scope,
-            source: Source::Request,
-        };
         let line = Line {
             number: 0,
             offset: 0,
@@ -245,7 +239,10 @@ impl Venue for Bayse {
         let mut flow = ControlFlow::Continue(());
         let decoded = decoder.books(body, scales, |update| {
             flow = match update {
-                Ok(update) => router.apply(&update, line, scales.scale(update.market_id), context),
+                Ok(update) => {
+                    let scale = scales.scale(update.market_id);
+                    router.apply(&update, line, (scope, scale, Source::Request), context)
+                }
                 Err(error) => context.unreadable(Concerns::None, error, body),
             };
             flow
@@ -268,9 +265,7 @@ impl Bayse {
         let Self {
             decoder,
             scales,
-            desired,
-            outcomes,
-            any,
+            router,
             currency,
             subscriptions,
             pings,
@@ -282,7 +277,7 @@ impl Bayse {
         let message = match decoded {
             Ok(message) => message,
             Err(error) => {
-                return refused_line(decoder, outcomes, line, error, context);
+                return refused_line(decoder, &router.outcomes, line, error, context);
             }
         };
         context.count_message();
@@ -290,20 +285,14 @@ impl Bayse {
         match &message {
             Message::OrderBook(update) => {
                 context.count_path(update.path);
-                let mut router = BookRouter {
-                    outcomes,
-                    desired,
-                    any: *any,
-                    scope,
-                    source: Source::Stream,
-                };
-                router.apply(update, line, scales.scale(update.market_id), context)
+                let scale = scales.scale(update.market_id);
+                router.apply(update, line, (scope, scale, Source::Stream), context)
             }
             Message::PriceUpdate(_)
             | Message::Activity(_)
             | Message::AssetPrice(_)
             | Message::OrderUpdated(_) => {
-                if !*any && !desired.wants(&message) {
+                if !router.any && !router.desired.wants(&message) {
                     context.count_unrequested();
                     return ControlFlow::Continue(());
                 }
@@ -326,7 +315,7 @@ impl Bayse {
                 if let Room::OrderBook { currency, .. } = Room::parse(room) {
                     *acknowledged = Some(currency);
                 }
-                if subscriptions.on_subscribed(room) == Confirmed::Undesired && !*any {
+                if subscriptions.on_subscribed(room) == Confirmed::Undesired && !router.any {
                     // The user has unsubscribed before the confirmation.
                     subscriptions.unsubscribe_orphan(room);
                 }
