@@ -97,7 +97,7 @@ async fn invalid_upgrade_is_refused() {
         (
             with("Sec-WebSocket-Protocol: chat"),
             ("", ""),
-            "sub-protocol",
+            "subprotocol",
         ),
     ] {
         let answer = |head: &str| match from {
