@@ -31,7 +31,7 @@
 //!
 //! # Undocumented behavior
 //! The venue does not document the following. The simulator chooses:
-//! - Error texts: `Market IDs are required` for missing or empty `marketIds`, `At most 10 market IDs are allowed`,
+//! - The texts are `Market IDs are required` for missing or empty `marketIds`, `At most 10 market IDs are allowed`,
 //!   `User ID is required`, `unknown market: <id>`, `unknown event: <id>`, `unknown user: <id>` and
 //!   `unknown channel: <name>`. A rejected message subscribes to nothing.
 //! - The room of `user_trades` is `user_trades:<userId>`.

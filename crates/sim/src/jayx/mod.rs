@@ -30,11 +30,11 @@
 //! The venue documents neither errors nor acknowledgements. The simulator chooses:
 //! - A rejected request gets `{"error":{"message":"..."}}` in plain mode and `42["error",{"message":"..."}]` in
 //!   Socket.IO. If the request has an acknowledgement id, it gets `43<id>[{"error":{"message":"..."}}]` instead.
-//! - The error texts: `unknown event: <event>`, `category must be spot`, `symbol is required`,
+//! - The error texts are `unknown event: <event>`, `category must be spot`, `symbol is required`,
 //!   `unknown symbol: <symbol>`, `precise is required`, `interval is required`, `unknown interval: <interval>`,
-//!   `apiKey is required`, `unknown apiKey`, and `an order book is already subscribed on this connection`, even for
-//!   the same symbol. In plain mode also `the message is not valid JSON` and `event is required`, in Socket.IO
-//!   `not a packet`.
+//!   `apiKey is required` and `unknown apiKey`. Plain mode adds `the message is not valid JSON` and
+//!   `event is required`. Socket.IO adds `not a packet`.
+//! - A second order book gets `an order book is already subscribed on this connection`, even for the same symbol.
 //! - An accepted request with an acknowledgement id gets `43<id>[{"ok":true}]` before the initial message.
 //! - A namespace other than the default one is rejected with `44/<name>,{"message":"Invalid namespace"}`, as
 //!   Socket.IO's server does.

@@ -138,7 +138,7 @@ impl Pending {
 }
 
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Upgrade(usize),
     Request(usize, String),
     Binary(usize),
@@ -151,7 +151,7 @@ enum Act {
     Step,
 }
 
-fn acts<V: Venue>() -> impl Strategy<Value = Vec<Act>> {
+fn actions<V: Venue>() -> impl Strategy<Value = Vec<Action>> {
     let which = || 0..3_usize;
     // Complete requests, modified prefixes, and random text.
     let requests = V::requests();
@@ -161,18 +161,18 @@ fn acts<V: Venue>() -> impl Strategy<Value = Vec<Act>> {
         2 => modified.prop_map(|(text, length, more)| text.chars().take(length).chain(more.chars()).collect()),
         1 => ".{0,20}",
     ];
-    let act = prop_oneof![
-        2 => (0..V::TARGETS.len()).prop_map(Act::Upgrade),
-        12 => (which(), text).prop_map(|(which, text)| Act::Request(which, text)),
-        1 => which().prop_map(Act::Binary),
-        1 => which().prop_map(Act::Pong),
-        2 => which().prop_map(Act::Timeout),
-        4 => which().prop_map(Act::Update),
-        3 => select(vec![1, 200, 1_000, 6_000, 20_000, 25_000, 54_000]).prop_map(Act::Advance),
-        1 => (-100_000..100_000_i64).prop_map(Act::SetWall),
-        8 => Just(Act::Step),
+    let action = prop_oneof![
+        2 => (0..V::TARGETS.len()).prop_map(Action::Upgrade),
+        12 => (which(), text).prop_map(|(which, text)| Action::Request(which, text)),
+        1 => which().prop_map(Action::Binary),
+        1 => which().prop_map(Action::Pong),
+        2 => which().prop_map(Action::Timeout),
+        4 => which().prop_map(Action::Update),
+        3 => select(vec![1, 200, 1_000, 6_000, 20_000, 25_000, 54_000]).prop_map(Action::Advance),
+        1 => (-100_000..100_000_i64).prop_map(Action::SetWall),
+        8 => Just(Action::Step),
     ];
-    vec(act, 1..120)
+    vec(action, 1..120)
 }
 
 /// The two sessions of a client.
@@ -184,7 +184,7 @@ struct Pair {
     is_closed: bool,
 }
 
-fn run<V: Venue>(acts: &[Act]) {
+fn run<V: Venue>(actions: &[Action]) {
     let mut now = Timestamps {
         at: Nanos(0),
         wall_ms: 1_771_324_800_000,
@@ -201,22 +201,22 @@ fn run<V: Venue>(acts: &[Act]) {
         V::TARGETS.iter().map(control).collect::<Vec<_>>()
     });
     let mut pairs: Vec<Pair> = Vec::new();
-    for act in acts {
-        match act {
-            Act::Upgrade(target) => {
+    for action in actions {
+        match action {
+            Action::Upgrade(target) => {
                 let target = V::TARGETS[*target];
                 let sessions = [(); 2].map(|()| exchanges[0].upgrade(target, now));
                 pairs.truncate(2);
                 pairs.push(Pair::new::<V>(target, sessions));
             }
-            Act::Advance(ms) => {
+            Action::Advance(ms) => {
                 now.at = now.at.after(Duration::from_millis(*ms));
                 now.wall_ms += ms;
             }
-            Act::SetWall(seconds) => {
+            Action::SetWall(seconds) => {
                 now.wall_ms = now.wall_ms.saturating_add_signed(seconds * 1_000);
             }
-            Act::Step => {
+            Action::Step => {
                 exchanges.iter_mut().for_each(|exchange| exchange.step(now));
                 let [here, there] = controls.each_mut().map(|sessions| {
                     let messages = sessions.iter_mut().map(|session| {
@@ -228,13 +228,13 @@ fn run<V: Venue>(acts: &[Act]) {
                 assert_eq!(here, there, "a client affected others");
                 pairs.iter_mut().for_each(|pair| pair.step::<V>(now));
             }
-            Act::Request(which, _)
-            | Act::Binary(which)
-            | Act::Pong(which)
-            | Act::Timeout(which)
-            | Act::Update(which) => {
+            Action::Request(which, _)
+            | Action::Binary(which)
+            | Action::Pong(which)
+            | Action::Timeout(which)
+            | Action::Update(which) => {
                 if let Some(pair) = pairs.get_mut(*which) {
-                    pair.act::<V>(act, now);
+                    pair.apply::<V>(action, now);
                 }
             }
         }
@@ -263,19 +263,19 @@ impl Pair {
         self.pending.add(&lines::<V>(&mut *self.prompt));
     }
 
-    fn act<V: Venue>(&mut self, act: &Act, now: Timestamps) {
-        match act {
-            Act::Request(_, text) => self.request::<V>(text, now),
-            Act::Update(_) => {
+    fn apply<V: Venue>(&mut self, action: &Action, now: Timestamps) {
+        match action {
+            Action::Request(_, text) => self.request::<V>(text, now),
+            Action::Update(_) => {
                 self.update::<V>(now);
                 self.late.market_changed(now);
                 assert_eq!(sent(&mut *self.late), [], "repeated updates");
             }
-            Act::Binary(_) => {
+            Action::Binary(_) => {
                 assert_eq!(self.both::<V>(|it| it.binary(now)), [Line::Close(1003)]);
                 self.is_closed = true;
             }
-            Act::Timeout(_) => {
+            Action::Timeout(_) => {
                 let is_due = self.late.deadline().is_some_and(|due| due <= now.at);
                 let sent = self.both::<V>(|it| it.timeout(now));
                 self.is_closed = sent == [Line::Close(1008)];
@@ -294,9 +294,9 @@ impl Pair {
     }
 
     /// Calls both sessions, which must send the same lines, and returns these.
-    fn both<V: Venue>(&mut self, act: impl Fn(&mut dyn Session)) -> Vec<Line> {
+    fn both<V: Venue>(&mut self, call: impl Fn(&mut dyn Session)) -> Vec<Line> {
         let [late, prompt] = [&mut self.late, &mut self.prompt].map(|session| {
-            act(&mut **session);
+            call(&mut **session);
             lines::<V>(&mut **session)
         });
         assert_eq!(late, prompt);
@@ -388,12 +388,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn bayse_sessions_keep_invariants(acts in acts::<ticklot_sim::bayse::Exchange>()) {
-        run::<ticklot_sim::bayse::Exchange>(&acts);
+    fn bayse_sessions_keep_invariants(actions in actions::<ticklot_sim::bayse::Exchange>()) {
+        run::<ticklot_sim::bayse::Exchange>(&actions);
     }
 
     #[test]
-    fn jayx_sessions_keep_invariants(acts in acts::<ticklot_sim::jayx::Exchange>()) {
-        run::<ticklot_sim::jayx::Exchange>(&acts);
+    fn jayx_sessions_keep_invariants(actions in actions::<ticklot_sim::jayx::Exchange>()) {
+        run::<ticklot_sim::jayx::Exchange>(&actions);
     }
 }
