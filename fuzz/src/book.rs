@@ -41,31 +41,31 @@ fn run<S: Storage>(coverage: Coverage, steps: &[Step]) {
 /// A [`Coverage`] of few levels.
 #[derive(Debug, Arbitrary)]
 enum AnyCoverage {
-    Shown,
+    SnapshotDepth,
     Whole,
     Top(u8),
-    Snapshot(u8),
+    SnapshotLimit(u8),
 }
 
 impl AnyCoverage {
     fn get(&self) -> Coverage {
         match self {
-            Self::Shown => Coverage::SnapshotDepth,
+            Self::SnapshotDepth => Coverage::SnapshotDepth,
             Self::Whole => Coverage::Whole,
             Self::Top(levels) => Coverage::Top((*levels).into()),
-            Self::Snapshot(levels) => Coverage::SnapshotLimit((*levels).into()),
+            Self::SnapshotLimit(levels) => Coverage::SnapshotLimit((*levels).into()),
         }
     }
 }
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    Replace {
+    Snapshot {
         bids: AnySide,
         asks: AnySide,
         now: AnyTime,
     },
-    Apply {
+    Delta {
         bids: Vec<AnyLevel>,
         asks: Vec<AnyLevel>,
         now: AnyTime,
@@ -89,7 +89,7 @@ enum Step {
         lots: AnyNumber,
         own: Vec<AnyLevel>,
     },
-    Begin(u8),
+    StartEpoch(u8),
     Disconnect,
     Expire {
         now: AnyTime,
@@ -195,7 +195,7 @@ struct Model {
     coverage: Coverage,
     /// The worst prices that the book stores, by [`Side`].
     bounds: [i64; 2],
-    known: bool,
+    has_snapshot: bool,
     state: BookState,
     epoch: u32,
     updated: u64,
@@ -207,7 +207,7 @@ impl Model {
         Self {
             coverage,
             bounds: UNBOUNDED,
-            known: false,
+            has_snapshot: false,
             levels: Naive::default(),
             changes: Vec::new(),
             state: BookState::Empty,
@@ -224,25 +224,25 @@ impl Model {
     }
 
     fn replace(&mut self, mut levels: Naive, now: u64) {
-        self.known = true;
+        self.has_snapshot = true;
         self.bounds = UNBOUNDED;
-        if let Coverage::Top(most) = self.coverage {
-            truncate(&mut levels, most);
+        if let Coverage::Top(max_levels) = self.coverage {
+            truncate(&mut levels, max_levels);
         }
-        if let Coverage::SnapshotLimit(most) = self.coverage {
+        if let Coverage::SnapshotLimit(max_levels) = self.coverage {
             for (side, bound) in SIDES.into_iter().zip(&mut self.bounds) {
                 let worst = levels.worst(side);
-                if let Some(worst) = worst.filter(|_| levels.side(side).len() >= most) {
+                if let Some(worst) = worst.filter(|_| levels.side(side).len() >= max_levels) {
                     *bound = worst.ticks.0;
                 }
             }
         }
         self.changes = self.levels.changes_to(&levels);
         self.levels = levels;
-        self.settle(now);
+        self.finish_update(now);
     }
 
-    fn settle(&mut self, now: u64) {
+    fn finish_update(&mut self, now: u64) {
         self.state = match self.levels.is_crossed() {
             true => BookState::Crossed,
             false => BookState::Live,
@@ -278,8 +278,8 @@ impl Model {
     }
 
     fn truncate(&mut self) {
-        if let Coverage::Top(most) = self.coverage {
-            truncate(&mut self.levels, most);
+        if let Coverage::Top(max_levels) = self.coverage {
+            truncate(&mut self.levels, max_levels);
         }
     }
 
@@ -287,17 +287,17 @@ impl Model {
         let worst = self.levels.worst(side).map(|level| level.ticks);
         match self.coverage {
             Coverage::SnapshotDepth => worst,
-            _ if !self.known => None,
-            Coverage::Top(most) if self.levels.side(side).len() >= most => worst,
+            _ if !self.has_snapshot => None,
+            Coverage::Top(max_levels) if self.levels.side(side).len() >= max_levels => worst,
             _ => Some(Ticks(self.bounds[side as usize])),
         }
     }
 }
 
-/// Keeps the best `most` levels of each side.
-fn truncate(levels: &mut Naive, most: usize) {
+/// Keeps the best `max_levels` levels of each side.
+fn truncate(levels: &mut Naive, max_levels: usize) {
     for side in SIDES {
-        for level in levels.levels(side).into_iter().skip(most) {
+        for level in levels.levels(side).into_iter().skip(max_levels) {
             levels.sides[side as usize].remove(&level.ticks.0);
         }
     }
@@ -305,12 +305,12 @@ fn truncate(levels: &mut Naive, most: usize) {
 
 fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
     match step {
-        Step::Replace { bids, asks, now } => {
+        Step::Snapshot { bids, asks, now } => {
             let bids = bids.levels(&model.levels.levels(Side::Bid));
             let asks = asks.levels(&model.levels.levels(Side::Ask));
             replace(&bids, &asks, now.get(), book, model);
         }
-        Step::Apply { bids, asks, now } => {
+        Step::Delta { bids, asks, now } => {
             let levels = |side: &[AnyLevel]| side.iter().map(AnyLevel::get).collect::<Vec<_>>();
             delta(&levels(bids), &levels(asks), now.get(), book, model);
         }
@@ -347,7 +347,7 @@ fn apply<S: Storage>(step: &Step, book: &mut Book<S>, model: &mut Model) {
             };
             views::check(book, &expected, &query);
         }
-        Step::Begin(epoch) => {
+        Step::StartEpoch(epoch) => {
             book.start_epoch(Epoch((*epoch).into()));
             model.epoch = (*epoch).into();
             model.updates = 0;
@@ -406,7 +406,7 @@ fn set<S: Storage>(side: Side, level: Level, now: u64, book: &mut Book<S>, model
     }
     assert_eq!(result, Ok(model.set(side, level)));
     model.truncate();
-    model.settle(now);
+    model.finish_update(now);
     // `set` returns the change instead.
     model.changes.clear();
 }
@@ -434,7 +434,7 @@ fn delta<S: Storage>(
         }
     }
     model.truncate();
-    model.settle(now);
+    model.finish_update(now);
     model.changes = result.expect("a valid delta");
     for change in &model.changes {
         let level = Level {
