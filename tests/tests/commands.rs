@@ -99,13 +99,13 @@ watch --vnue=jayx | unexpected argument '--vnue' found; a similar argument exist
 rply | unrecognized subcommand 'rply'; a similar subcommand exists: 'replay' (see `ticklot --help`)
 replay | the following required arguments were not provided: <LOG> (see `ticklot replay --help`)
 config check | the following required arguments were not provided: <FILE> (see `ticklot config check --help`)
-watch --duration=soon | invalid value 'soon' for '--duration <D>': a length of time is such as 500ms, 5s or 1m 30s (see `ticklot watch --help`)
-bench --price-decimals=19 | invalid value '19' for '--price-decimals <N>': decimals are a number from 0 to 18 (see `ticklot bench --help`)
-watch --depth=0 | invalid value '0' for '--depth <N>': levels are a number from 1 on (see `ticklot watch --help`)
+watch --duration=soon | invalid value 'soon' for '--duration <D>': expected a duration, such as 500ms, 5s or 1m 30s (see `ticklot watch --help`)
+bench --price-decimals=19 | invalid value '19' for '--price-decimals <N>': expected a number from 0 to 18 (see `ticklot bench --help`)
+watch --depth=0 | invalid value '0' for '--depth <N>': expected a number of at least 1 (see `ticklot watch --help`)
 watch --cpu=0 | the following required arguments were not provided: --spin (see `ticklot watch --help`)
 record --out=log.jsonl --keep-warm=1ms | the following required arguments were not provided: --spin (see `ticklot record --help`)
-watch --spin --cpu=first | invalid value 'first' for '--cpu <N>': a processor is a number from 0 on (see `ticklot watch --help`)
-watch --spin --keep-warm=0s | invalid value '0s' for '--keep-warm <INTERVAL>': an interval is a length of time above zero, such as 50us, 100us or 1ms (see `ticklot watch --help`)
+watch --spin --cpu=first | invalid value 'first' for '--cpu <N>': expected a processor number from 0 (see `ticklot watch --help`)
+watch --spin --keep-warm=0s | invalid value '0s' for '--keep-warm <INTERVAL>': expected a duration above zero, such as 50us, 100us or 1ms (see `ticklot watch --help`)
 watch --spin=yes | unexpected value 'yes' for '--spin' found; no more were expected (see `ticklot watch --help`)
 ";
 

@@ -366,7 +366,7 @@ fn undrawable_log_is_reported() {
     fails(&ran, 2, "name a file that ends in .png or .svg");
     let args = ["plot", log.path(), "--venue=jayx", "--out=x.png"];
     let ran = ticklot(args.iter().chain(&["--size=10x10"]));
-    fails(&ran, 2, "a size is such as 1200x700");
+    fails(&ran, 2, "expected a size such as 1200x700");
     let ran = ticklot(["plot", log.path(), "--venue=bayse", "--out=/tmp/never.png"]);
     fails(&ran, 1, "no book was ever live in this log");
     let args = ["plot", "/nowhere/log", "--venue=jayx"];

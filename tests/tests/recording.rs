@@ -780,7 +780,7 @@ fn config_selects_recorded_connections() {
 #[test]
 fn invalid_recording_options_are_refused() {
     for (option, error) in [
-        ("--rotate-size=0", "a size is a whole number"),
+        ("--rotate-size=0", "expected a size above zero"),
         ("--rotate-every=soon", "--rotate-every"),
         ("--market=m", "--market is for Bayse"),
     ] {

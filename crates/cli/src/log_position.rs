@@ -63,7 +63,7 @@ impl FromStr for TimeSpec {
         }
         let wait = humantime::parse_duration(text.strip_prefix('+').unwrap_or(text));
         wait.map(Self::After).map_err(|_| {
-            "a time is UTC (2024-08-08T23:54:30Z), nanoseconds since 1970, or an offset into the log (+90s or +1m30s)"
+            "expected a time: UTC (2024-08-08T23:54:30Z), nanoseconds since 1970, or an offset into the log (+90s or +1m30s)"
         })
     }
 }
@@ -89,7 +89,7 @@ impl FromStr for LogPosition {
             Some(number) => number
                 .parse()
                 .map(Self::Frame)
-                .map_err(|_| "a frame is a number from 0, such as frame:6000"),
+                .map_err(|_| "expected a frame number from 0, such as frame:6000"),
             None => text.parse().map(Self::At),
         }
     }

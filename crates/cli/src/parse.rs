@@ -9,20 +9,20 @@ use ticklot::kraken::Depth;
 /// A duration.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let time = humantime::parse_duration(text);
-    time.map_err(|_| "a length of time is such as 500ms, 5s or 1m 30s")
+    time.map_err(|_| "expected a duration, such as 500ms, 5s or 1m 30s")
 }
 
 /// An interval above zero.
 pub(crate) fn interval(text: &str) -> Result<Duration, &'static str> {
     let time = humantime::parse_duration(text).ok();
     time.filter(|time| !time.is_zero())
-        .ok_or("an interval is a length of time above zero, such as 50us, 100us or 1ms")
+        .ok_or("expected a duration above zero, such as 50us, 100us or 1ms")
 }
 
 /// The number of a processor.
 pub(crate) fn processor(text: &str) -> Result<usize, &'static str> {
     text.parse()
-        .map_err(|_| "a processor is a number from 0 on")
+        .map_err(|_| "expected a processor number from 0")
 }
 
 /// The number of decimals of a price or a quantity.
@@ -31,12 +31,12 @@ pub(crate) fn decimals(text: &str) -> Result<u8, &'static str> {
         .parse()
         .ok()
         .filter(|number| Scale::new(*number, 0).is_ok());
-    number.ok_or("decimals are a number from 0 to 18")
+    number.ok_or("expected a number from 0 to 18")
 }
 
 /// A number of levels per side.
 pub(crate) fn levels(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "levels are a number from 1 on")
+    text.parse().map_err(|_| "expected a number of at least 1")
 }
 
 /// A size in bytes, such as `100MB` or `64MiB`.
@@ -57,7 +57,7 @@ pub(crate) fn file_size(text: &str) -> Result<u64, &'static str> {
     number
         .and_then(|number| number.parse::<u64>().ok()?.checked_mul(bytes))
         .filter(|bytes| *bytes > 0)
-        .ok_or("a size is a whole number of bytes above zero, such as 100MB, 64MiB or 1000000")
+        .ok_or("expected a size above zero, such as 100MB, 64MiB or 1000000 (bytes)")
 }
 
 /// A number of levels per side that Kraken offers.
@@ -83,7 +83,7 @@ mod tests {
             assert!(duration(wrong).is_err_and(|it| it.contains("such as 500ms")));
         }
         for wrong in ["", "0", "-1", "all"] {
-            assert!(levels(wrong).is_err_and(|it| it.contains("from 1 on")));
+            assert!(levels(wrong).is_err_and(|it| it.contains("at least 1")));
         }
     }
 

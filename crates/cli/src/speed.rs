@@ -22,7 +22,7 @@ impl FromStr for SpeedArg {
         times
             .filter(|times| times.is_finite() && *times > 0.0)
             .map(Self::Times)
-            .ok_or("a speed is a number above zero with an x, such as 1x or 0.5x, or max")
+            .ok_or("expected a positive factor, such as 1x or 0.5x, or max")
     }
 }
 

@@ -402,7 +402,7 @@ watch --venue=jayx --interval=5 | 2 | --interval is for JayX's --jayx-stream kli
 watch --venue=jayx --jayx-stream=positions --symbol=A | 2 | --symbol is for JayX, but for --jayx-stream positions
 watch --asset=BTCUSDT | 2 | --asset is for Bayse
 watch --book-depth=10 | 2 | --book-depth is for Kraken
-watch --venue=jayx --price-decimals=19 | 2 | decimals are a number from 0 to 18
+watch --venue=jayx --price-decimals=19 | 2 | expected a number from 0 to 18
 watch --venue=jayx --symbol= | 2 | the symbol is empty
 watch --venue=jayx --url=CLOSED | 1 | cannot connect to 127.0.0.1
 watch --venue=jayx --url=http://127.0.0.1:1 | 2 | not a usable URL

@@ -102,7 +102,9 @@ fn size(text: &str) -> Result<(u32, u32), String> {
         parsed.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     let fits = |side: &u32| (LEAST_SIDE..=MAX_SIDE).contains(side);
     let size = parsed.filter(|(width, height)| fits(width) && fits(height));
-    size.ok_or_else(|| format!("a size is such as 1200x700, each side {LEAST_SIDE} to {MAX_SIDE}"))
+    size.ok_or_else(|| {
+        format!("expected a size such as 1200x700, each side {LEAST_SIDE} to {MAX_SIDE}")
+    })
 }
 
 /// Two prices, which are text until the book's scale is known.
@@ -126,7 +128,7 @@ impl PriceRange {
 
 fn price_range(text: &str) -> Result<PriceRange, &'static str> {
     let prices = text.split_once(':');
-    let (low, high) = prices.ok_or("a range of prices is such as 61700:61900.50")?;
+    let (low, high) = prices.ok_or("expected a range of prices, such as 61700:61900.50")?;
     Ok(PriceRange(low.to_owned(), high.to_owned()))
 }
 
