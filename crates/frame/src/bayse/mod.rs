@@ -2,6 +2,21 @@
 //!
 //! Split a frame with [`Lines`](crate::Lines), pass each line to [`Decoder::decode`], and write messages with
 //! [`Request::write`]. Unless stated otherwise, the facts about the protocol are from the venue's documentation.
+//!
+//! ```
+//! use ticklot_book::{Lots, Scale, Ticks};
+//! use ticklot_frame::bayse::{Decoder, Message};
+//!
+//! let line = br#"{"type":"orderbook_update","data":{"orderbook":
+//!     {"marketId":"m","outcomeId":"o","bids":[{"price":0.60,"quantity":500}],"asks":[]}}}"#;
+//! let mut decoder = Decoder::new();
+//! // Prices have two decimal places, quantities none.
+//! let Message::OrderBook(book) = decoder.decode(line, &Scale::new(2, 0)?)? else {
+//!     unreachable!()
+//! };
+//! assert_eq!((book.bids[0].ticks, book.bids[0].lots), (Ticks(60), Lots(500)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod activity;
 mod auth;

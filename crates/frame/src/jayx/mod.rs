@@ -3,6 +3,19 @@
 //! The venue documents event names and message objects, but not their framing. The decoder supports two envelopes:
 //! Socket.IO 4 over Engine.IO 4 (the more likely one), and plain JSON in three forms. The caller selects the
 //! [`Envelope`], or lets the decoder detect it by the first byte of each frame.
+//!
+//! ```
+//! use ticklot_book::{Lots, Ticks};
+//! use ticklot_frame::jayx::{Decoder, Envelope, Message};
+//!
+//! let frame = br#"{"orderBook":{"bids":[{"ticks":6679900,"lots":250,"count":3}],"asks":[],"trades":[]}}"#;
+//! let mut decoder = Decoder::new(Envelope::Plain);
+//! let Message::OrderBook(book) = decoder.decode(frame)? else {
+//!     unreachable!()
+//! };
+//! assert_eq!((book.bids[0].ticks, book.bids[0].lots), (Ticks(6_679_900), Lots(250)));
+//! # Ok::<(), ticklot_frame::DecodeError>(())
+//! ```
 
 mod account;
 mod auth;
