@@ -14,9 +14,9 @@ use crate::{ids, invalid, wire};
 
 /// The recording starts after this time even if the client sends nothing.
 const START_TIMEOUT: Duration = Duration::from_millis(200);
-/// How long a client may take to join the namespace.
+/// The time limit of a client's join of the namespace.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long one write to a slow client may take.
+/// The time limit of one write to a slow client.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The announced ping interval. Playback sends no pings except recorded ones, and the client must not time out.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

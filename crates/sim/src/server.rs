@@ -15,7 +15,7 @@ use crate::playback::{Playback, Recording, Speed};
 use crate::venue::Venue;
 use crate::{bayse, jayx};
 
-/// How long the connections may take to close at a shutdown.
+/// The time limit of closing all connections at a shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(3);
 
 /// A server that accepts connections on the tokio runtime on which it was created.
@@ -79,8 +79,8 @@ impl Server {
         Self::play(Playback::new(Some(venue), recording, speed)?, listen).await
     }
 
-    /// Plays a recording of any venue, as [`Server::playback`] does, but without a handshake inside the connection
-    /// and without regard to the client's messages.
+    /// Plays a recording of any venue, as [`Server::playback`] does, but without a handshake inside the connection and
+    /// ignores the client's messages.
     ///
     /// # Errors
     /// Errors and cancel safety are those of [`Server::playback`].

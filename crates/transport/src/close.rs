@@ -2,11 +2,11 @@
 
 /// Normal closure.
 pub const NORMAL: u16 = 1000;
-/// The peer goes away: a server restarts, for example.
+/// The peer is going away, such as a server that restarts.
 pub const GOING_AWAY: u16 = 1001;
 /// A protocol violation.
 pub const PROTOCOL: u16 = 1002;
-/// A type of message that the receiver does not accept.
+/// A message type that the receiver does not accept.
 pub const UNSUPPORTED: u16 = 1003;
 /// Never on the wire: the close frame carried no code.
 pub const NO_STATUS: u16 = 1005;

@@ -119,9 +119,9 @@ impl Config {
         self
     }
 
-    /// Connects by a function in place of DNS and TCP: through SOCKS, from a source address, or to a fixed address, for
-    /// example. Its arguments are the host (a name, or an IP address without brackets) and the port of the URL, or of the
-    /// proxy if there is one. TLS and HTTP run over its stream.
+    /// Replaces DNS and TCP by a function that connects: through SOCKS, from a source address, or to a fixed address,
+    /// for example. Its arguments are the host (a name, or an IP address without brackets) and the port of the URL, or
+    /// of the proxy if there is one. TLS and HTTP run over its stream.
     ///
     /// [`Config::connect_timeout`] applies: the future is dropped after it. Its error becomes [`Error::Connect`]. Convert a
     /// [`TcpStream`](tokio::net::TcpStream) with `Stream::from`, and set `TCP_NODELAY` on it.

@@ -15,8 +15,8 @@ use crate::stream::{Shared, Stream};
 use crate::writer::Writer;
 use crate::{Config, Error};
 
-/// How long a failed connection drains its socket, so that the peer receives the close frame: closing a socket with unread
-/// data resets the connection. It is short because it delays the error.
+/// How long a failed connection drains its socket. Closing a socket with unread data would reset the connection, and
+/// the peer might not receive the close frame. The time is short because it delays the error.
 pub(crate) const LINGER: Duration = Duration::from_millis(250);
 
 /// An open WebSocket.

@@ -157,7 +157,7 @@ async fn reach(target: &Target, config: &Config) -> Result<Stream, Error> {
     limit(Phase::Connect, config.connect_timeout, stream).await
 }
 
-/// Resolves the host and connects. The outer error is of DNS, the inner one of the addresses.
+/// Resolves the host and connects. The outer error is from DNS, the inner one from the connection attempts.
 async fn tcp(target: &Target) -> Result<io::Result<TcpStream>, Error> {
     let found = lookup_host((&*target.host, target.port)).await;
     tcp_to(target, found).await
@@ -350,7 +350,7 @@ mod tests {
             race_of(&[Connects(300), Connects(10)]).await,
             (Some(1), 260)
         );
-        // A failure starts the next attempt at once. After the last, earlier attempts continue.
+        // A failure starts the next attempt immediately. After the last attempt has started, earlier ones continue.
         assert_eq!(
             race_of(&[Fails(5), Fails(5), Connects(5)]).await,
             (Some(2), 15)

@@ -57,7 +57,7 @@ impl Phase {
 #[non_exhaustive]
 pub enum Error {
     /// The URL is invalid: a WebSocket needs `ws://` or `wss://`, a request `http://` or `https://`.
-    #[error("not a usable URL: {0}")]
+    #[error("invalid URL: {0}")]
     Url(&'static str),
     /// An argument is invalid, such as a reserved header or close code.
     #[error("unusable argument: {0}")]
@@ -125,7 +125,7 @@ pub enum Error {
     #[error("not a WebSocket handshake: {0}")]
     Handshake(&'static str),
     /// The response is not valid HTTP, or it is incomplete.
-    #[error("no usable HTTP response: {0}")]
+    #[error("invalid HTTP response: {0}")]
     Http(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The peer broke the WebSocket protocol.
     #[error("protocol violation: {what}")]

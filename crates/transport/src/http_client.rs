@@ -82,10 +82,9 @@ impl HttpClient {
     ///
     /// # Limits
     ///
-    /// The response must be complete within [`Config::upgrade_timeout`] of the request, once a
-    /// connection is available. A repeated request has this time again. The body is limited to
-    /// [`Config::max_message_size`] bytes and the head to 512 header fields and about 64 KiB, in steps of
-    /// hyper's buffer.
+    /// The response must be complete within [`Config::upgrade_timeout`] of the request, once a connection is available.
+    /// A repeated request has the same time limit. The body is limited to [`Config::max_message_size`] bytes and the
+    /// head to 512 header fields and about 64 KiB, in steps of hyper's buffer.
     ///
     /// # Cancel safety
     ///
@@ -94,7 +93,7 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// - [`Error::Url`] for an unusable URL.
+    /// - [`Error::Url`] for an invalid URL.
     /// - [`Error::Dns`], [`Error::Connect`], [`Error::Tls`] and [`Error::Timeout`] as
     ///   [`connect`](crate::connect), with [`Phase::Request`](crate::Phase::Request) for a late response;
     ///   [`Error::Proxy`] likewise.

@@ -26,13 +26,13 @@ pub struct Message<'a> {
     pub kind: Kind,
     /// The content. Mutable, so that a parser may work in place: the connection does not read it again.
     pub payload: &'a mut [u8],
-    /// The time when the socket read returned that completed the message. All messages of one read have the same time, so
-    /// the difference from now includes the processing of earlier ones. With TLS, the time of decryption.
+    /// The time when the socket read that completed the message returned. All messages of one read have the same time,
+    /// so the difference from now includes the processing of earlier ones. With TLS, the time of decryption.
     pub received: Instant,
-    /// The last known time when the socket was empty. The message arrived between this and
+    /// The last known time when the socket was empty. The message arrived between that time and
     /// [`received`](Self::received). If the difference exceeds the interval at which the owner polls or calls
-    /// [`Reader::mark_idle`](crate::Reader::mark_idle), the message may have waited in the kernel, because the process was
-    /// stopped or is slower than the peer.
+    /// [`Reader::mark_idle`](crate::Reader::mark_idle), the message may have waited in the kernel, because the process
+    /// was stopped or is slower than the peer.
     pub idle_at: Instant,
 }
 

@@ -44,7 +44,7 @@ impl Proxy {
     /// [`Config::with_dial`](crate::Config::with_dial).
     pub fn new(url: &str, no_proxy: &str) -> Result<Self, Error> {
         let rules = |no_proxy: &str| Matcher::builder().all(url).no(no_proxy).build();
-        // Without exceptions, every host has the proxy, unless its URL is invalid.
+        // Checks the URL: without exceptions, every host uses the proxy.
         hop(&rules(""), "any.invalid")?.ok_or(Error::Argument(NOT_A_PROXY))?;
         let with_port = |entry: &str| {
             let (host, port) = split_port(entry)?;
@@ -107,14 +107,15 @@ impl fmt::Debug for Proxy {
     }
 }
 
-const NOT_A_PROXY: &str = "the proxy is no URL with http or https";
-const NOT_A_PROXY_IN_ENV: &str = "HTTPS_PROXY or ALL_PROXY is no URL of an HTTP proxy";
+const NOT_A_PROXY: &str = "the proxy is not an http or https URL";
+const NOT_A_PROXY_IN_ENV: &str = "HTTPS_PROXY or ALL_PROXY is not the URL of an HTTP proxy";
 
 fn no_proxy() -> String {
     first_variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default()
 }
 
-/// The host and the port of an entry of `NO_PROXY`; none without a port. A colon of a bare IPv6 address starts no port.
+/// The host and the port of an entry of `NO_PROXY`; none without a port. A colon in a bare IPv6 address does not start
+/// a port.
 fn split_port(entry: &str) -> Option<(&str, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
     let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));

@@ -18,7 +18,7 @@ use crate::{Error, Instant};
 /// The most consecutive bytes before the task yields to others.
 const TURN_BYTES: usize = 64 << 10;
 
-/// The least bytes that a read counts as, because a peer that writes single bytes costs a system call for each.
+/// The minimum number of bytes that a read counts as: a peer that writes single bytes causes a system call for each.
 const READ_COST: usize = 1 << 10;
 
 /// The reading half of a connection.

@@ -23,7 +23,7 @@ pub struct Stream {
 
 enum Socket {
     Plain(TcpStream),
-    // Boxed, because a TLS session has a kilobyte and would be moved.
+    // Boxed, because moving the kilobyte of a TLS session is slow.
     #[cfg(feature = "tls-no-provider")]
     Tls(Box<TlsStream<TcpStream>>),
     Other(Box<dyn Duplex>),

@@ -61,7 +61,7 @@ impl Roots {
         let mut store = RootCertStore::empty();
         let (usable, _) = store.add_parsable_certificates(all);
         if usable == 0 {
-            return Err(failed(&"it has no certificate of an authority"));
+            return Err(failed(&"it contains no CA certificate"));
         }
         let config = config_with_roots(store).map_err(|error| failed(&error))?;
         Ok(Self::Custom(Arc::new(config)))

@@ -10,7 +10,7 @@ use crate::Error;
 
 /// The error for TLS in a build without it.
 #[cfg(not(feature = "tls-no-provider"))]
-pub(crate) const NO_TLS: Error = Error::Url("it needs TLS, which this build does not include");
+pub(crate) const NO_TLS: Error = Error::Url("the scheme needs TLS, which this build does not include");
 
 /// Checks a URL as [`connect`](crate::connect) does, without connecting. It must have the scheme `ws` or `wss`, a host and a
 /// valid port, and neither a fragment nor a user name.
@@ -50,7 +50,7 @@ pub(crate) struct Target {
 impl Target {
     /// Parses a `ws://` or `wss://` URL.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
-        Self::of_scheme(url, ["ws", "wss"], "its scheme is neither ws nor wss")
+        Self::of_scheme(url, ["ws", "wss"], "the scheme is neither ws nor wss")
     }
 
     /// Parses an `http://` or `https://` URL.
@@ -58,7 +58,7 @@ impl Target {
         Self::of_scheme(
             url,
             ["http", "https"],
-            "its scheme is neither http nor https",
+            "the scheme is neither http nor https",
         )
     }
 
@@ -69,9 +69,9 @@ impl Target {
     ) -> Result<Self, Error> {
         // hyper's parser silently drops a fragment, which RFC 6455 forbids.
         if url.contains('#') {
-            return Err(Error::Url("it has a fragment"));
+            return Err(Error::Url("a fragment is not allowed"));
         }
-        let uri: Uri = url.parse().map_err(|_| Error::Url("it cannot be parsed"))?;
+        let uri: Uri = url.parse().map_err(|_| Error::Url("syntax error"))?;
         let scheme = scheme_of(&uri, schemes).ok_or(Error::Url(else_wrong))?;
         let tls = scheme == schemes[1];
         let default = if tls { 443 } else { 80 };
@@ -89,7 +89,7 @@ impl Target {
             port,
             authority: shown
                 .try_into()
-                .map_err(|_| Error::Url("its host is not text"))?,
+                .map_err(|_| Error::Url("the host is not text"))?,
             resource: resource(&uri)?,
         })
     }
@@ -98,10 +98,10 @@ impl Target {
     #[cfg(feature = "tls-no-provider")]
     pub(crate) fn server_name(&self) -> Result<ServerName<'static>, Error> {
         ServerName::try_from(String::from(&*self.host))
-            .map_err(|_| Error::Url("its host is not a valid name for a certificate"))
+            .map_err(|_| Error::Url("the host is not a valid name for a certificate"))
     }
 
-    /// Checks all that can be checked without connecting.
+    /// Checks the parts that do not require a connection.
     fn check(&self) -> Result<(), Error> {
         #[cfg(feature = "tls-no-provider")]
         if self.tls {
@@ -166,13 +166,13 @@ pub(crate) fn without_values(url: &str) -> String {
 
 /// The host as written, and the port.
 fn authority(uri: &Uri, default: u16) -> Result<(&str, u16), Error> {
-    let authority = uri.authority().ok_or(Error::Url("it has no host"))?;
+    let authority = uri.authority().ok_or(Error::Url("the host is missing"))?;
     if authority.as_str().contains('@') {
-        return Err(Error::Url("it carries a user name"));
+        return Err(Error::Url("a user name is not allowed"));
     }
     let host = authority.host();
     if host.is_empty() || host == "[]" {
-        return Err(Error::Url("it has no host"));
+        return Err(Error::Url("the host is missing"));
     }
     let rest = &authority.as_str()[host.len()..];
     let port = match rest.strip_prefix(':') {
@@ -182,7 +182,7 @@ fn authority(uri: &Uri, default: u16) -> Result<(&str, u16), Error> {
         Some(_) => 0,
     };
     if port == 0 {
-        return Err(Error::Url("its port is not a port"));
+        return Err(Error::Url("the port is invalid"));
     }
     Ok((host, port))
 }
@@ -194,7 +194,7 @@ fn resource(uri: &Uri) -> Result<Uri, Error> {
     } else {
         format!("/{path}").parse()
     };
-    rooted.map_err(|_| Error::Url("its path cannot be parsed"))
+    rooted.map_err(|_| Error::Url("the path is invalid"))
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ use crate::stream::Shared;
 ///
 /// # Cancel safety
 ///
-/// Cancel safe: if the call is dropped, the frame was either not started, or its rest stays in the writer and the next call
-/// sends it first. The caller cannot find out which.
+/// Cancel safe: if the call is dropped, the frame was either not started, or its rest stays in the writer and the next
+/// call sends it first. The caller cannot distinguish these cases.
 pub struct Writer {
     stream: Shared,
     encoder: Encoder,

@@ -405,11 +405,11 @@ watch --book-depth=10 | 2 | --book-depth is for Kraken
 watch --venue=jayx --price-decimals=19 | 2 | expected a number from 0 to 18
 watch --venue=jayx --symbol= | 2 | the symbol is empty
 watch --venue=jayx --url=CLOSED | 1 | cannot connect to 127.0.0.1
-watch --venue=jayx --url=http://127.0.0.1:1 | 2 | not a usable URL
-watch --venue=kraken --url=ws://127.0.0.1:0 | 2 | not a usable URL: its port is not a port
-watch --venue=bayse --market=m --url=ws://127.0.0.1/ws/v2 | 2 | its path is none of the venue's
+watch --venue=jayx --url=http://127.0.0.1:1 | 2 | invalid URL
+watch --venue=kraken --url=ws://127.0.0.1:0 | 2 | invalid URL: the port is invalid
+watch --venue=bayse --market=m --url=ws://127.0.0.1/ws/v2 | 2 | unknown path
 watch --venue=kraken --ca=/nowhere/ca.pem | 2 | cannot use the certificates of /nowhere/ca.pem
-watch --venue=kraken --proxy=socks5://127.0.0.1:1 | 2 | the proxy is no URL with http or https
+watch --venue=kraken --proxy=socks5://127.0.0.1:1 | 2 | the proxy is not an http or https URL
 watch --venue=jayx --books=/nowhere/books.csv | 1 | cannot write /nowhere/books.csv
 serve | 2 | --venue <VENUE>
 serve --venue=jayx --listen=here | 2 | invalid value 'here'

@@ -265,7 +265,7 @@ fn scenarios() -> Vec<Scenario> {
         connections,
         notes: notes.iter().map(|it| (*it).to_owned()).collect(),
     };
-    let (stopped, end) = ("stopped", "the server ended the namespace, to come back");
+    let (stopped, end) = ("stopped", "the server closed the namespace, to come back");
     let candle = "BTCUSDT 60: 1716131580 [6678147, 6690062, 6674783, 6690000] 241690 1716131619";
     let two = format!("{candle} 1716135180 [6678147, 6690062, 6674783, 6690001] 241690 1716135181");
     vec![

@@ -149,19 +149,19 @@ fn check_refuses_unusable_values() {
     for (text, expected) in [
         (
             format!("[[jayx]]\nurl = \"http://x\"\n{jayx}"),
-            "t.toml:1:1: not a usable URL: its scheme is neither ws nor wss",
+            "t.toml:1:1: invalid URL: the scheme is neither ws nor wss",
         ),
         (
             format!("\n[[bayse]]\nurl = \"ws://x:0\"\n{bayse}"),
-            "t.toml:2:1: not a usable URL: its port",
+            "t.toml:2:1: invalid URL: the port",
         ),
         (
             format!("[[bayse]]\n{bayse}{first}url = \"ws://x\"\n"),
-            "t.toml:1:1: not a usable URL: its scheme is neither http nor https",
+            "t.toml:1:1: invalid URL: the scheme is neither http nor https",
         ),
         (
             "[[kraken]]\nsymbols = [\"A/B\"]\nurl = \"ws://u@x\"\n".to_owned(),
-            "t.toml:1:1: not a usable URL: it carries a user name",
+            "t.toml:1:1: invalid URL: a user name is not allowed",
         ),
         (
             format!("\n[transport]\nca = \"/nowhere/ca.pem\"\n[[jayx]]\nurl = \"ws://x\"\n{jayx}"),
@@ -169,7 +169,7 @@ fn check_refuses_unusable_values() {
         ),
         (
             format!("\n[transport]\nproxy = \"ftp://x\"\n[[jayx]]\nurl = \"ws://x\"\n{jayx}"),
-            "t.toml:2:1: the proxy is no URL",
+            "t.toml:2:1: the proxy is not an http or https URL",
         ),
         (
             format!("[[jayx]]\nurl = \"ws://x\"\nheaders = {{ Host = \"y\" }}\n{jayx}"),

@@ -19,7 +19,7 @@ use crate::wire::bayse::{
     AssetPrice, Body, Data, Decimal, EventPrices, MarketPrices, Message, OrderBook,
 };
 
-/// A frame of at least this many bytes gets no further message.
+/// A frame of at least this many bytes is complete: no further message is added.
 const FRAME_SIZE: usize = 32 * 1024;
 const TOO_SLOW: Close = Close::new(1008, "too slow: messages were lost");
 const TOO_MANY: &str = "rate limit exceeded: too many messages";

@@ -252,7 +252,7 @@ impl Market {
         level.min(levels - 1)
     }
 
-    /// A limit order arrives. It trades against the other side, and the unfilled part rests.
+    /// Adds a limit order. It trades against the other side, and the unfilled part rests.
     fn arrive(&mut self, side: Side, now_ms: u64) {
         let ticks = self.price(side);
         let lots = self.size();

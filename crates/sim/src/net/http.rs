@@ -134,7 +134,7 @@ pub(super) fn accept(request: &Request<Incoming>) -> Result<Response<Full<Bytes>
     match create_response_with_body(request, Full::default) {
         Ok(response) if is_valid => Ok(response),
         Ok(_) | Err(Error::Protocol(ProtocolError::MissingSecWebSocketKey)) => {
-            Err(Rejection::new(400, "Sec-WebSocket-Key is missing or wrong"))
+            Err(Rejection::new(400, "Sec-WebSocket-Key is missing or invalid"))
         }
         Err(_) => {
             let why = "a WebSocket upgrade, version 13, is required";

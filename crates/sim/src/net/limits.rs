@@ -11,11 +11,11 @@ pub struct Limits {
     /// The maximum number of open WebSocket connections, and of polling clients. Further ones are rejected with 503.
     /// Default 1,024.
     pub max_connections: usize,
-    /// How long the upgrade may take. Default 5 s.
+    /// The time limit of the upgrade. Default 5 s.
     pub upgrade_timeout: Duration,
-    /// How long one write may take before the client is disconnected. Default 10 s.
+    /// The time limit of one write, after which the client is disconnected. Default 10 s.
     pub write_timeout: Duration,
-    /// How long the client may take to reply to a close. Default 2 s.
+    /// The time limit of the client's reply to a close. Default 2 s.
     pub close_timeout: Duration,
 }
 

@@ -8,7 +8,7 @@ use crate::{Market, MarketConfig};
 /// The number of market events between two snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// One to three events: a few levels change.
+    /// One to three events, which change a few levels.
     Calm,
     /// One to 32 events.
     Busy,

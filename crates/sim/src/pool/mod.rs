@@ -16,7 +16,7 @@ use crate::market::View;
 use crate::wire;
 use crate::wire::bayse::{Message, OrderBook};
 
-/// The size of a pool in bytes: more than a branch predictor or a second-level cache holds.
+/// The size of a pool in bytes: larger than a second-level cache, and more than a branch predictor can learn.
 pub const POOL_BYTES: usize = 6 << 20;
 
 /// The seed of every benchmark's pool.

@@ -146,7 +146,7 @@ impl Account {
         self.orders_begun = false;
     }
 
-    /// Marks the deadline as queued. Returns whether it was not.
+    /// Marks the deadline as queued. Returns true if it was not queued before.
     pub(super) fn arm(&mut self) -> bool {
         !std::mem::replace(&mut self.armed, true)
     }

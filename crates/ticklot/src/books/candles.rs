@@ -111,7 +111,7 @@ impl Candles {
         self.candles.len()
     }
 
-    /// Whether there is no candle.
+    /// Whether the series is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.candles.is_empty()
@@ -125,7 +125,7 @@ impl Candles {
         self.live = false;
     }
 
-    /// Marks the deadline as queued. Returns whether it was not.
+    /// Marks the deadline as queued. Returns true if it was not queued before.
     pub(super) fn arm(&mut self) -> bool {
         !std::mem::replace(&mut self.armed, true)
     }
@@ -137,8 +137,8 @@ impl Candles {
         self.live.then(|| self.updated.after(limit))
     }
 
-    /// Adds a candle, or replaces the candle of the same time. A full series drops its oldest candle: the new one if
-    /// that is the oldest.
+    /// Adds a candle, or replaces the candle of the same time. A full series drops its oldest candle, which may be the
+    /// new one.
     fn put(&mut self, candle: Candle, now: Nanos) {
         self.live = true;
         self.updated = now;

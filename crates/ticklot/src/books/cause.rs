@@ -1,4 +1,4 @@
-//! The causes of changes of a book's state.
+//! The causes of book state changes.
 
 use std::fmt;
 

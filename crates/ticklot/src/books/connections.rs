@@ -1,4 +1,4 @@
-//! The connections that feed the books, and what opening and closing one does to its books.
+//! The connections that feed the books, and the effects of opening and closing them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::observe::latency::{Latency, Measured};
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) venue: VenueName,
-    /// How long a book can go without an update before it is stale; `None` for ever.
+    /// The staleness limit of its books; `None` for no limit.
     pub(super) limit: Option<Duration>,
     pub(super) books: Vec<BookId>,
     pub(super) candles: Vec<CandlesId>,

@@ -4,7 +4,7 @@
 //! any before it, and after each [`CREDIT`] levels of deltas. The growth is estimated before the message is applied, so
 //! that a message beyond the limit is refused. A measurement replaces the estimate at the next growth of any book. Only
 //! the largest snapshot stays at its estimate: a later snapshot of the same size is not measured, although a flat book
-//! keeps both. A message that makes nothing grow costs one comparison.
+//! keeps both. A message that grows nothing costs one comparison.
 
 use ticklot_frame::Trade;
 
@@ -46,7 +46,7 @@ impl Books {
     ///
     /// Books are measured, with their levels, trades and names, when they grow. The book that grew last is estimated,
     /// and so are the desired topics of the connections and the decoder buffers that long frames left. The levels of a
-    /// book's largest snapshot count as the most that they may take.
+    /// book's largest snapshot are charged at their maximum size.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.budget.used()
@@ -59,7 +59,7 @@ impl Books {
         self.budget.limit()
     }
 
-    /// Reserves memory of the feed's budget for what the program stores per book, such as a histogram. Dropping the
+    /// Reserves memory of the feed's budget for data that the program keeps per book, such as a histogram. Dropping the
     /// [`Reservation`] releases it. `None` when the budget has no room for it, or when the reservations would exceed a
     /// quarter of the budget.
     #[must_use]
@@ -90,8 +90,8 @@ impl Books {
         self.budget.fits(0, bytes.saturating_add(book))
     }
 
-    /// Whether the budget has room for a message of this connection: a snapshot of so many levels, or a delta. A book
-    /// of another connection is admitted; [`Books::change_of`] refuses it.
+    /// Whether the budget has room for a message of this connection: a snapshot with this number of levels, or a delta.
+    /// A book of another connection is admitted; [`Books::change_of`] refuses it.
     #[inline]
     pub(crate) fn admit(
         &mut self,

@@ -43,7 +43,7 @@ use self::staleness::Deadlines;
 use self::trades::NewTrades;
 
 /// A scale that is checked at compile time.
-#[allow(clippy::panic)] // in a constant it fails the build, never the program
+#[allow(clippy::panic)] // evaluated only in constants, so it is a compile error
 pub(crate) const fn const_scale(price_decimals: u8, quantity_decimals: u8) -> Scale {
     match Scale::new(price_decimals, quantity_decimals) {
         Ok(scale) => scale,
@@ -223,7 +223,7 @@ impl Books {
         self.count
     }
 
-    /// Whether there is no book.
+    /// Whether the feed has no books.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -390,7 +390,7 @@ impl Books {
     }
 
     /// Calls `work` on a book, and queues the change of its state, if there is one. `work` returns its result and the
-    /// cause of a change. A book whose deadline is before `now` becomes stale at once.
+    /// cause of a change. A book whose deadline is before `now` becomes stale immediately.
     #[inline]
     pub(crate) fn change<R>(
         &mut self,

@@ -52,7 +52,7 @@ impl Deadlines {
 
 impl Entry {
     /// Whether the book needs no new entry in [`Deadlines`]: it has no limit, or its queued deadline is not later than
-    /// the one that its last update gives.
+    /// the deadline after its last update.
     #[inline]
     pub(super) fn has_deadline(&self) -> bool {
         match (self.limit, self.due) {

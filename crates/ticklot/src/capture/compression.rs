@@ -1,10 +1,10 @@
 //! Decompression of a log: a sequence of gzip members or Zstandard frames.
 //!
 //! A recorder that is killed leaves a truncated member, and a concatenation with `cat` puts the next file's member
-//! directly after it. A plain decoder would take that member for data of the truncated one and lose everything after
-//! it. The input is therefore scanned ahead for the magic number of a member. If decoding from there yields the start
-//! of a log line, the previous member ends there. A decoder that is not finished by then is truncated, and decoding
-//! resumes at the next member.
+//! directly after it. A plain decoder would treat that member as data of the truncated one and lose the rest. The input
+//! is therefore scanned ahead for the magic number of a member. If decoding from there yields the start of a log line,
+//! the previous member ends there. A decoder that is not finished by then is truncated, and decoding resumes at the
+//! next member.
 //!
 //! A magic number within compressed data passes this check by chance less than once in 2^40 bytes. Uncompressed text
 //! cannot contain one, since neither magic number is valid UTF-8.
@@ -93,7 +93,7 @@ impl Decompressor {
         self.unverified
     }
 
-    /// Whether another member follows the one that could not be read. Resets the answer.
+    /// Whether another member follows the unreadable one. Clears the flag.
     pub(super) fn take_resumes(&mut self) -> bool {
         mem::take(&mut self.resumes)
     }

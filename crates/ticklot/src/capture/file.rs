@@ -18,8 +18,8 @@ use flate2::write::GzEncoder;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rotation {
-    /// The size of a file, as compressed, at which the next one starts. A file may exceed it by the data that the
-    /// compression holds back: 128 KiB and a frame at most.
+    /// The size of a file, as compressed, at which the next one starts. A file may exceed it by the compressor's
+    /// buffer: at most 128 KiB and one frame.
     pub size: Option<u64>,
     /// The time after a file's first line at which the next one starts.
     pub every: Option<Duration>,
@@ -192,8 +192,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// Truncates a file that cannot be written further after its last flushed line, and removes it if that leaves
-    /// nothing. Returns its size in bytes.
+    /// After a failed write, truncates the file to its last flushed line, and removes it if it is then empty. Returns
+    /// its size in bytes.
     fn abandon(self) -> u64 {
         let Self {
             out,

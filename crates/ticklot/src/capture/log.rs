@@ -254,7 +254,7 @@ impl Text {
 /// between two lines looks complete. In a concatenation of compressed files, the log continues after the cut of one
 /// file with the next file.
 ///
-/// A time that cannot be right is returned as 0 (unknown): see [`FrameLog::times`].
+/// An implausible time is returned as 0 (unknown): see [`FrameLog::times`].
 ///
 /// ```no_run
 /// use ticklot::capture::FrameLog;

@@ -39,8 +39,8 @@ const MAX_QUEUE: usize = 32 << 20;
 pub struct RecordOptions {
     /// When to start another file. Default: never.
     pub rotation: Rotation,
-    /// The most bytes that wait to be written; records beyond are dropped and counted. Twice as much is allocated at
-    /// once, but its pages are used only as the queue fills. Default: 32 MiB.
+    /// The most bytes that wait to be written; records beyond are dropped and counted. Twice as much is allocated up
+    /// front, but its pages are used only as the queue fills. Default: 32 MiB.
     pub queue: usize,
 }
 

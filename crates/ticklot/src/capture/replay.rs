@@ -28,7 +28,7 @@ pub const MAX_INVALIDATIONS: usize = 65_536;
 /// A message takes the same path as live, so the books, their changes and their states are equal to the live ones. The
 /// events of a [`Recorder`](super::Recorder) are replayed, too: opened and closed connections, fetched bodies and stale
 /// books. A line without a time, or with an earlier time than a previous line, gets the latest time so far, because the
-/// time of a session must not go back. Sent messages are not replayed, and a log does not contain the commands of the
+/// clock of a session is monotonic. Sent messages are not replayed, and a log does not contain the commands of the
 /// user: use a venue that keeps the messages of any topic (`any`).
 ///
 /// ```no_run
@@ -137,7 +137,7 @@ struct ConnectionState {
     /// Whether frames are numbered by the lines of the log.
     by_lines: bool,
     is_open: bool,
-    /// Whether the log closed the connection. If so, the log also reopens it, and messages before that do not.
+    /// Whether the log closed the connection. If so, only a record of the log reopens it; a message does not.
     was_closed: bool,
 }
 
@@ -440,7 +440,7 @@ impl<V: Venue, H: OnMessage<V>> DynSession<H> for Session<V> {
             _ if outcome == CallOutcome::StopFeed => outcome,
             RecordKind::Received => self.frame(text, now, books, handler),
             RecordKind::Fetched => self.response(None, Ok(text), now, books, handler),
-            // Otherwise it is the record of a connection that could not be made.
+            // Otherwise it records a failed connection attempt.
             RecordKind::Closed if mem::take(&mut state.is_open) => {
                 state.was_closed = true;
                 let reason = String::from_utf8_lossy(text).into_owned();

@@ -50,7 +50,7 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// A ring of so many bytes. They are allocated at once, but their pages are used only as the ring fills.
+    /// Creates a ring of this size in bytes. It is allocated up front, but their pages are used only as the ring fills.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self {
             bytes: vec![0; bytes].into_boxed_slice(),

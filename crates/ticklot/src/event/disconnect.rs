@@ -46,16 +46,16 @@ pub enum Disconnect {
         /// The text of the close frame; often empty.
         reason: String,
     },
-    /// The connection could not be made, or it failed.
+    /// The connection or the attempt to connect failed.
     Failed(Box<dyn StdError + Send + Sync>),
     /// The server refused the connection temporarily: with `Retry-After`, or with status 429 or 503.
     Busy {
         /// The `Retry-After` of the server; zero if there is none.
         retry_after: Duration,
-        /// The error of the refused upgrade.
+        /// The error from the refused upgrade.
         error: Box<dyn StdError + Send + Sync>,
     },
-    /// The connection can never be made: the URL or a header is invalid.
+    /// No attempt can succeed: the URL or a header is invalid.
     Impossible(Box<dyn StdError + Send + Sync>),
     /// Nothing was received for longer than the venue's silence limit.
     Silent,
@@ -115,7 +115,7 @@ impl fmt::Display for EndReason {
             Self::PingTimeout => f.write_str("the server did not answer a ping in time"),
             Self::Refused(text) if text.is_empty() => f.write_str("the server refused the session"),
             Self::Refused(text) => write!(f, "the server refused the session: {text}"),
-            Self::NamespaceClosed => f.write_str("the server ended the namespace"),
+            Self::NamespaceClosed => f.write_str("the server closed the namespace"),
             Self::SessionClosed => f.write_str("the server ended the session"),
             Self::Other(text) => f.write_str(text),
         }

@@ -170,8 +170,8 @@ pub enum Event<'a> {
         /// The current time.
         now: Nanos,
     },
-    /// A connection ended, or could not be made. Its books are disconnected, which was reported before. A feed that is
-    /// stopped while it waits to reconnect reports another one.
+    /// A connection ended, or an attempt failed. Its books are disconnected, which was reported before. A feed that is
+    /// stopped while it waits to reconnect emits this event again.
     Disconnected {
         /// The connection.
         connection: ConnectionId,

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use ticklot_book::Nanos;
 use ticklot_transport::Instant;
 
-/// The longest sleep of a timer. Tokio's clock stops while the system is suspended. After a resume, a timer is late by at
-/// most this.
+/// The longest sleep of a timer. Tokio's clock stops while the system is suspended. This bounds the delay of a timer
+/// after a resume.
 pub(super) const MAX_SLEEP: Duration = Duration::from_millis(500);
 
 /// A monotonic clock that starts at zero and also advances while the system is suspended ([`Instant`]). A copy

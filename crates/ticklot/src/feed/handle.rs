@@ -29,10 +29,10 @@ pub(super) enum ControlMessage<C> {
 #[non_exhaustive]
 pub enum CommandError {
     /// The queue is full (1,024 commands): the handler blocks the feed.
-    #[error("too many commands wait")]
+    #[error("the command queue is full")]
     Full,
     /// The feed was dropped.
-    #[error("the feed is gone")]
+    #[error("the feed was dropped")]
     Gone,
     /// The venue can never execute the command: an id is empty, for example, or the topic belongs to another endpoint.
     #[error("impossible: {0}")]
@@ -84,7 +84,7 @@ impl<C> ConnectionHandle<C> {
         self.send_control(ControlMessage::Resync(book))
     }
 
-    /// Ends the connection for good, with a close handshake. The feed's other connections continue.
+    /// Ends the connection permanently, with a close handshake. The feed's other connections continue.
     ///
     /// # Errors
     /// As [`ConnectionHandle::send`].

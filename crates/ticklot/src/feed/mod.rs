@@ -95,7 +95,7 @@ pub struct Feed<H> {
 struct Shared<H> {
     books: Books,
     handler: H,
-    /// The handler broke: no connection passes on any more frames.
+    /// The handler broke, so the connections drop further frames.
     is_over: bool,
 }
 
@@ -185,7 +185,7 @@ impl<H: Handler> Feed<H> {
         ShutdownHandle::new(self.stop.clone())
     }
 
-    /// The feed's clock, which all its times are from, such as [`BookUpdate::received`](crate::BookUpdate::received).
+    /// The clock of all times in the feed, such as [`BookUpdate::received`](crate::BookUpdate::received).
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.clock
@@ -224,7 +224,7 @@ impl<H: Handler> Feed<H> {
             .map(|it| it.run(shared, *clock, stop));
         let mut running = Running::new(runs);
         let mut ended = Vec::with_capacity(running.len());
-        // Ticks are few. Without `unconstrained`, many frames would use up tokio's cooperative budget and delay them.
+        // Ticks are rare. Without `unconstrained`, many frames would use up tokio's cooperative budget and delay them.
         let mut ticks = pin!(unconstrained(ticks(shared, *clock, stop, *tick, taps)));
         loop {
             let next = tokio::select! {

@@ -1,7 +1,8 @@
 //! Runs the futures of a feed's connections concurrently.
 //!
-//! Unlike `FuturesUnordered`, it keeps no linked list of all futures, so a poll touches no memory of other connections. And
-//! it does not yield to the runtime each time that all futures were polled, which for one connection is at each message.
+//! Unlike `FuturesUnordered`, it keeps no linked list of all futures, so a poll touches no memory of other connections.
+//! It also does not yield to the runtime after each round of polls, which with a single connection would be after each
+//! message.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -57,7 +58,7 @@ impl Wake for Signal {
         }
         let mut queue = self.shared.lock();
         queue.woken.push_back(self.index);
-        // With more in the queue, the task was woken before.
+        // If the queue has more futures, the task has been woken already.
         if queue.woken.len() == 1
             && let Some(task) = &queue.task
         {

@@ -270,7 +270,7 @@ impl<H: Handler> Spinning<'_, H> {
         }
     }
 
-    /// Lets a connection do some work, and schedules its next turn.
+    /// Runs one turn of a connection, and schedules the next.
     fn drive(
         &mut self,
         index: usize,

@@ -26,7 +26,7 @@ const MAX_WARM_FRAME: usize = 64 << 10;
 /// The growth limit of scratch books, in bytes. At the limit, the scratch session is replaced by a new one.
 const MAX_SCRATCH_MEMORY: usize = 4 << 20;
 
-/// How many levels of each side of the live book a replay reads.
+/// The number of levels per side that a replay reads from the live book.
 const FEW_LEVELS: usize = 20;
 
 /// The feed's handler, or none during a replay.

@@ -18,7 +18,7 @@ use ticklot_frame::VenueName;
 use super::stage::Stage;
 use crate::books::{ConnectionId, Reservation, nanos};
 
-/// The longest latency of the histograms, in nanoseconds: one minute. Longer ones are recorded as this.
+/// The longest latency of the histograms, in nanoseconds: one minute. Longer latencies are recorded as one minute.
 const LONGEST: u64 = 60_000_000_000;
 
 /// The significant digits of the histograms: two limit the error to 1 %.

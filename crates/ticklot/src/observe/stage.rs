@@ -20,7 +20,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All stages, in the order of time.
+    /// All stages, in chronological order.
     pub const ALL: [Self; 5] = [
         Self::Wait,
         Self::Decode,

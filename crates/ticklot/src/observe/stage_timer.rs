@@ -110,7 +110,7 @@ mod off {
 
     use crate::books::{Books, ConnectionId};
 
-    // Braces, because a session creates either variant by its `Default`.
+    // The feature `latency` replaces it by a type with fields; both have the same `Default`.
     #[derive(Debug, Default)]
     pub(crate) struct StageClock {}
 

@@ -64,7 +64,7 @@ pub enum WireEvent<'a> {
     Sent(&'a [u8]),
     /// The connection opened.
     Opened,
-    /// The connection ended, or could not be made.
+    /// The connection ended, or an attempt failed.
     Closed(&'a Disconnect),
     /// The body of an HTTP response was received.
     Fetched(&'a [u8]),
@@ -99,7 +99,7 @@ pub enum RecordKind {
     Sent,
     /// The connection opened.
     Opened,
-    /// The connection ended, or could not be made.
+    /// The connection ended, or an attempt failed.
     Closed,
     /// The body of an HTTP response was received.
     Fetched,

@@ -53,7 +53,7 @@ pub struct Options {
     /// When to request a new snapshot of a book that is a gap.
     pub resync: ResyncPolicy,
     /// How long a live book can go without a message, or another proof that it is current ([`Venue::liveness`]), before
-    /// it becomes stale; `None` for ever. A venue that sends only changes and has no heartbeat needs a long limit.
+    /// it becomes stale; `None` for no limit. A venue that sends only changes and has no heartbeat needs a long limit.
     /// Default: 30 s.
     pub stale_after: Option<Duration>,
     /// The longest frame that is decoded, in bytes; a longer one is dropped and reported as [`Event::BadLine`]. Over a
@@ -71,7 +71,7 @@ pub struct Options {
     pub max_memory: usize,
     /// The seed of the jitter. With a seed, the waits of a session depend only on the seed and its [`ConnectionId`].
     /// Default: `None`; each session draws a seed from the operating system, so that connections and processes do not
-    /// wait in step.
+    /// retry in lockstep.
     pub seed: Option<u64>,
     /// Whether the frames of the Socket.IO protocol itself are counted in
     /// [`BookUpdate::frame`](crate::BookUpdate::frame): true for the replay of a log, where the number is a line of the
@@ -473,7 +473,7 @@ impl<V: Venue> Session<V> {
         self.handles.set_connected(_is_connected);
     }
 
-    /// Passes a command of the user to the venue. [`Session::outgoing`] has the resulting messages at once.
+    /// Passes a command of the user to the venue. [`Session::outgoing`] then returns the resulting messages.
     pub fn command<H: OnMessage<V> + ?Sized>(
         &mut self,
         command: V::Command,
@@ -682,7 +682,7 @@ impl<V: Venue> Session<V> {
         flow
     }
 
-    /// Records that the connection ended or could not be made. Its books are disconnected, and [`Session::next`]
+    /// Records that the connection ended or an attempt failed. Its books are disconnected, and [`Session::next`]
     /// returns whether and when to try again.
     pub fn disconnected<H: OnMessage<V> + ?Sized>(
         &mut self,

@@ -13,7 +13,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// When to request a new snapshot of a book that is a gap, without a new connection.
 ///
-/// The first request is made at once. Until the book is repaired, the request is repeated after a wait that doubles
+/// The first request is sent immediately. Until the book is repaired, the request is repeated after a wait that doubles
 /// from `snapshot_timeout` to `cap`. Up to half of each wait is added at random, so that many books and many clients do
 /// not send their requests together. After a failure with HTTP's `Retry-After`, the connection requests no snapshot of
 /// any book for that time, at most ten minutes, not even after a reconnect.
@@ -123,7 +123,7 @@ impl Resyncs {
         (due.max(self.not_before) <= now).then_some((book, why))
     }
 
-    /// Gives the last request, which is still in progress, as much time again.
+    /// Restarts the timeout of the last request, which is still in progress.
     pub(crate) fn postpone(
         &mut self,
         book: BookId,

@@ -466,8 +466,8 @@ impl<T: Topic> Subscriptions<T> {
     /// Call when the server confirmed the end of the subscription with this name.
     ///
     /// If the server ended a desired subscription by itself, the topic is sent again after a pause of a quarter of the
-    /// acknowledgement timeout. The pause doubles each time, up to four times the timeout. It starts from its first value
-    /// after a subscription that lasted for 16 times the timeout.
+    /// acknowledgement timeout. The pause doubles each time, up to four times the timeout. It is reset after a
+    /// subscription that lasted for 16 times the timeout.
     pub fn on_unsubscribed(&mut self, name: &str, now: Nanos) -> Confirmed {
         match self.find(name) {
             Some(key) => self.unsubscribed_key(key, now),

@@ -8,7 +8,8 @@ use ticklot_book::Nanos;
 /// The time limit for the reply to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A timer that is later than this shows that the process was delayed. The reply then has this long again.
+/// A timer that is later than this shows that the process was delayed. The timeout of the reply is then extended by
+/// this much.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The schedule of pings, and the unanswered ones.

@@ -14,7 +14,7 @@ pub(crate) fn parse(payload: &[u8]) -> Result<u16, Error> {
         [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
     };
     if !is_allowed(code) {
-        return Err(Error::protocol("a close code that may not be sent"));
+        return Err(Error::protocol("a close code that must not be sent"));
     }
     match simdutf8::basic::from_utf8(reason) {
         Ok(_) => Ok(code),
@@ -39,7 +39,7 @@ pub(crate) fn write<'a>(
         return Ok(&[]);
     }
     if !is_allowed(code) {
-        return Err(Error::Argument("a close code that may not be sent"));
+        return Err(Error::Argument("a close code that must not be sent"));
     }
     let mut len = reason.len().min(MAX_CONTROL - 2);
     while !reason.is_char_boundary(len) {

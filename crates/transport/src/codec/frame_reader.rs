@@ -34,7 +34,7 @@ thread_local! {
 pub(super) struct FrameReader {
     /// Empty while the socket is empty.
     bytes: Vec<u8>,
-    /// The bytes that were read and not taken.
+    /// The bytes that were read but not taken yet.
     unread: Range<usize>,
     /// The payload of the frame that was taken last.
     payload: Range<usize>,

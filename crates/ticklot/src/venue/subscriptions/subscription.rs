@@ -214,7 +214,7 @@ impl<T: Topic> Subscription<T> {
     pub(super) fn subscribe(&mut self) -> bool {
         let changes = matches!(self.state, State::Unsubscribing | State::Refused);
         if changes {
-            // An unanswered unsubscription is no obstacle: the server processes messages in order.
+            // An unanswered unsubscription does not matter, because the server processes messages in order.
             self.become_due(State::Waiting);
             self.attempts = 0;
         }

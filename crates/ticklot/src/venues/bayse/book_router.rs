@@ -80,7 +80,7 @@ impl BookRouter {
             // The book from the stream is newer.
             return ControlFlow::Continue(());
         }
-        // A last trade that is off the book's grid, such as an AMM fill, is no error of the book.
+        // A last trade that is off the book's grid, such as an AMM fill, does not invalidate the book.
         let last = update.last_price.and_then(|price| price.ticks(scale).ok());
         let snapshot = Snapshot {
             line: line.number,

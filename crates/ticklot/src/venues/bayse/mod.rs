@@ -140,7 +140,7 @@ pub enum BuildError {
     #[error(transparent)]
     Request(#[from] RequestError),
     /// The URL of the connection or of the first books is invalid, for this reason.
-    #[error("not a usable URL: {0}")]
+    #[error("invalid URL: {0}")]
     Url(&'static str),
 }
 
@@ -162,7 +162,7 @@ fn completed(given: &str, path: &str) -> Result<String, &'static str> {
     let base = base.unwrap_or(url.path);
     if base.split('/').any(|part| part == "ws") {
         return Err(
-            "its path is none of the venue's: /ws/v1/markets, /ws/v1/realtime, /ws/v1/user",
+            "unknown path; expected /ws/v1/markets, /ws/v1/realtime or /ws/v1/user",
         );
     }
     Ok(url::join(url.origin, &format!("{base}{path}"), url.query))
@@ -306,7 +306,7 @@ impl Bayse {
         let outcomes = outcomes.into_iter().map(Into::into).collect();
         let url = Parts::of(base);
         if !url.query.is_empty() {
-            let reason = "the base URL of the first books must not have a query";
+            let reason = "the base URL of the initial order books must not have a query";
             self.error.get_or_insert(BuildError::Url(reason));
         }
         let path = url.path.strip_suffix(BOOKS_PATH).unwrap_or(url.path);

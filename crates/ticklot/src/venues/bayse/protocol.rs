@@ -352,7 +352,7 @@ fn refused_line<H: Handler + ?Sized>(
     else {
         return context.unreadable(Concerns::None, error.on_line(line.number), line.bytes);
     };
-    // A market or an outcome without a book has none to mark.
+    // A market or an outcome without a book needs no mark.
     let known = |market, outcome| outcomes.get(market, outcome, context.books());
     let concerns = match (market_id, outcome_id) {
         (Some(market), Some(outcome)) => {

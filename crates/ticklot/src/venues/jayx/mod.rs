@@ -145,10 +145,10 @@ pub enum BuildError {
     #[error("balances and orders need the account's key")]
     Key,
     /// Two order books, or two intervals of one symbol: their messages are indistinguishable.
-    #[error("one connection carries one order book, and one interval of a symbol")]
+    #[error("a connection supports only one order book, and one candle interval per symbol")]
     Clash,
     /// The URL is invalid, for this reason.
-    #[error("not a usable URL: {0}")]
+    #[error("invalid URL: {0}")]
     Url(&'static str),
 }
 
@@ -305,7 +305,7 @@ impl JayX {
 fn plain_url(given: &str) -> Result<String, &'static str> {
     let url = Parts::of(given);
     if url.is_socket_io() {
-        return Err("it is a Socket.IO URL, and the envelope is plain JSON");
+        return Err("a Socket.IO URL, but the envelope is plain JSON");
     }
     Ok(url::join(url.origin, url.path, url.query))
 }
@@ -314,16 +314,16 @@ fn plain_url(given: &str) -> Result<String, &'static str> {
 fn socket_io_url(given: &str) -> Result<String, &'static str> {
     let url = Parts::of(given);
     if url.parameter("EIO").is_some_and(|version| version != "4") {
-        return Err("its EIO is not 4, the Engine.IO revision of Socket.IO 3 and later");
+        return Err("EIO must be 4, the Engine.IO revision of Socket.IO 3 and later");
     }
     if url
         .parameter("transport")
         .is_some_and(|it| it != "websocket")
     {
-        return Err("its transport is not websocket");
+        return Err("transport must be websocket");
     }
     if url.parameter("sid").is_some() {
-        return Err("it has the sid of another session");
+        return Err("sid is the id of another session");
     }
     let is_own = |it: &&str| it.starts_with("EIO=") || it.starts_with("transport=");
     let mut query = SOCKET_IO_QUERY.to_owned();

@@ -113,7 +113,7 @@ pub enum BuildError {
     #[error("more than {MAX_TOPICS} topics on one connection")]
     TooManyTopics,
     /// The URL is invalid, for this reason.
-    #[error("not a usable URL: {0}")]
+    #[error("invalid URL: {0}")]
     Url(&'static str),
 }
 

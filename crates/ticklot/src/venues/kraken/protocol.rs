@@ -714,7 +714,7 @@ fn refused_frame<H: Handler + ?Sized>(
         Some(name) => match protocol.followed(name) {
             Some(id) => Concerns::Book(id),
             None if protocol.any => Concerns::None,
-            // The scale of an unrequested symbol is unknown, which is no error of the frame.
+            // An unrequested symbol has no known scale, which does not make the frame invalid.
             None => {
                 context.count_unrequested();
                 return ControlFlow::Continue(());
