@@ -258,7 +258,7 @@ fn connection_of_two_venues_fails() {
     ran.assert_err_ends(error);
     assert_eq!(ticklot(["replay", log.path(), "--venue=jayx"]).status, 0);
     let ran = ticklot(["replay", log.path(), "--venue=bayse", "--connection=3"]);
-    let error = "no records of connection 3: leave --connection out to read all of them\n";
+    let error = "no records of connection 3: omit --connection to read all of them\n";
     ran.assert_err_ends(error);
 }
 

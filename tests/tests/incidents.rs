@@ -233,7 +233,7 @@ fn program_writes_incidents() {
     let paths = lines.filter_map(|line| line.strip_prefix("ticklot: an incident: "));
     let paths: Vec<&str> = paths.collect();
     assert_eq!(paths.len(), 1, "one a minute: {}", ran.err);
-    ran.assert_err(" more invalidations followed another too soon to be written\n");
+    ran.assert_err(" further invalidations were too soon after another, and were not written\n");
     let again = ticklot(["replay", paths[0]]);
     again.assert_err_ends("BTCUSDT is gap\n");
     again.assert_out("1 invalidations, 0 of them not");

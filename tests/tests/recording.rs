@@ -693,10 +693,10 @@ fn output_names_its_connection() {
         ran.assert_status(status);
         ran.assert_err(error);
     };
-    let error = "no records of connection 7: leave --connection out to read all of them\n";
+    let error = "no records of connection 7: omit --connection to read all of them\n";
     fails(&["replay", &path, "--connection=7"], 1, error);
     let error =
-        "connection 0 has no records of bayse, only of jayx: leave --venue or --connection out\n";
+        "connection 0 has no records of bayse, only of jayx: omit --venue or --connection\n";
     fails(
         &["replay", &path, "--connection=0", "--venue=bayse"],
         1,
@@ -704,7 +704,7 @@ fn output_names_its_connection() {
     );
     let serve = ["serve", "--log", &path];
     let of_bayse = [&serve[..], &["--venue=bayse", "--connection=0"]].concat();
-    fails(&of_bayse, 1, "no frames of bayse in it");
+    fails(&of_bayse, 1, "contains no frames of bayse");
     let of_jayx = [&serve[..], &["--venue=jayx"]].concat();
     fails(&of_jayx, 2, "choose one with --connection\n");
     std::fs::write(&path, book(1, r#","venue":"nyse""#) + "\n").unwrap();
@@ -782,7 +782,7 @@ fn invalid_recording_options_are_refused() {
     for (option, error) in [
         ("--rotate-size=0", "expected a size above zero"),
         ("--rotate-every=soon", "--rotate-every"),
-        ("--market=m", "--market is for Bayse"),
+        ("--market=m", "--market applies only to Bayse"),
     ] {
         let folder = TempFolder::new("wrong");
         let out = format!("--out={}", folder.file("log.jsonl"));

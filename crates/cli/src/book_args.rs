@@ -10,8 +10,8 @@ use crate::failure::{Failure, usage};
 use crate::parse::decimals;
 
 /// The error of `--price-decimals` and `--quantity-decimals` for Kraken.
-pub(crate) const KRAKEN_DECIMALS: &str = "Kraken sends the decimals of its instruments: leave --price-decimals and \
-     --quantity-decimals out";
+pub(crate) const KRAKEN_DECIMALS: &str = "Kraken sends the decimals of its instruments: omit --price-decimals and \
+     --quantity-decimals";
 
 /// Options of order books: symbol, envelope, decimals and currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -51,7 +51,7 @@ impl BookArgs {
         match self.symbol.as_slice() {
             [] => Ok("BTCUSDT"),
             [symbol] => Ok(symbol),
-            _ => Err(usage!("--symbol takes one symbol of JayX")),
+            _ => Err(usage!("--symbol must be a single symbol of JayX")),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::failure::{Failure, usage, work};
 pub(crate) struct CsvRows(Option<BookRows<BufWriter<File>>>);
 
 impl CsvRows {
-    /// Creates the file, which must be none of the logs, if there is a path. Truncates an existing file.
+    /// Creates the file if a path is given. The path must not be one of the logs. Truncates an existing file.
     pub(crate) fn create(path: Option<&Path>, logs: &[&Path]) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self(None));
@@ -48,7 +48,7 @@ fn cannot_write(error: io::Error) -> Failure {
     work!("cannot write the books: {error}")
 }
 
-/// Rejects a path for the rows that is one of the logs.
+/// Rejects an output path that is one of the logs.
 pub(crate) fn check_rows(path: &Path, logs: &[&Path]) -> Result<(), Failure> {
     match logs.iter().any(|log| is_same_file(log, path)) {
         true => Err(usage!("--books would overwrite the log {}", path.display())),

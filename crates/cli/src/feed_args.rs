@@ -129,23 +129,27 @@ impl FeedArgs {
         let (has_market, has_asset) = (!self.market.is_empty(), !self.asset.is_empty());
         let (has_channel, has_stream) = (!self.channel.is_empty(), !self.jayx_stream.is_empty());
         let not_for = |venue| self.venue != Some(venue);
-        const INTERVAL: &str = "--interval is for JayX's --jayx-stream kline";
+        const INTERVAL: &str = "--interval applies only to JayX's --jayx-stream kline";
         const SYMBOL: &str =
-            "--symbol is for JayX, but for --jayx-stream positions, and for Kraken";
-        const MARKET: &str = "--market is for Bayse's --channel orderbook, activity and orders";
-        const EVENT: &str = "--bayse-event is for Bayse's --channel prices and activity";
-        const USER: &str = "--user-id is for Bayse's --channel user_trades";
-        const ASSET: &str = "--asset is for Bayse's --channel asset_prices";
-        const CURRENCY: &str = "--currency is for Bayse's --channel orderbook";
-        const ANY: &str = "--accept-any is for Bayse and Kraken";
-        const URL: &str =
-            "--accept-any subscribes to nothing: it is for a server that sends unrequested (--url)";
+            "--symbol applies only to Kraken, and to JayX without --jayx-stream positions";
+        const MARKET: &str =
+            "--market applies only to Bayse's --channel orderbook, activity and orders";
+        const EVENT: &str = "--bayse-event applies only to Bayse's --channel prices and activity";
+        const USER: &str = "--user-id applies only to Bayse's --channel user_trades";
+        const ASSET: &str = "--asset applies only to Bayse's --channel asset_prices";
+        const CURRENCY: &str = "--currency applies only to Bayse's --channel orderbook";
+        const ANY: &str = "--accept-any applies only to Bayse and Kraken";
+        const URL: &str = "--accept-any subscribes to nothing: it needs a server that sends messages unrequested (--url)";
         const NAMES: &str = "--channel, --market and --symbol have no effect with --accept-any, which subscribes to \
              nothing";
         let [markets, symbols] = [has_market || has_channel, !book.symbol.is_empty()];
         check_effects(&[
-            (book.envelope.is_some(), jayx, "--envelope is for JayX"),
-            (has_stream, jayx, "--jayx-stream is for JayX"),
+            (
+                book.envelope.is_some(),
+                jayx,
+                "--envelope applies only to JayX",
+            ),
+            (has_stream, jayx, "--jayx-stream applies only to JayX"),
             (self.interval.is_some(), candles, INTERVAL),
             (symbols, jayx && has_symbol || kraken, SYMBOL),
             (
@@ -156,10 +160,10 @@ impl FeedArgs {
             (
                 self.book_depth.is_some(),
                 kraken,
-                "--book-depth is for Kraken",
+                "--book-depth applies only to Kraken",
             ),
             (has_market, carries(&[Orderbook, Activity, Orders]), MARKET),
-            (has_channel, bayse, "--channel is for Bayse"),
+            (has_channel, bayse, "--channel applies only to Bayse"),
             (
                 self.bayse_event.is_some(),
                 carries(&[Prices, Activity]),

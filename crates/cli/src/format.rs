@@ -56,11 +56,11 @@ pub(crate) fn full_name(books: &Books, id: BookId) -> String {
     }
 }
 
-/// The most characters of a server's text that are printed.
+/// The maximum number of characters of a server's text that are printed.
 const MAX_PRINTED: usize = 2_048;
 
 /// Displays a server's text with hidden characters escaped, so that it can neither move the cursor nor start a line nor
-/// change the direction of the text around it. Text longer than [`MAX_PRINTED`] is cut and ends in three dots.
+/// change the direction of the text around it. Text longer than [`MAX_PRINTED`] is truncated and ends in three dots.
 pub(crate) struct Printable<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Printable<T> {
@@ -98,8 +98,8 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Whether a character is invisible and acts on its surroundings: a control character, or one that changes the direction
-/// of text (Unicode UAX #9, section 2).
+/// Whether a character is invisible and acts on its surroundings: a control character, or one that changes the
+/// direction of text (Unicode UAX #9, section 2).
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -18,7 +18,7 @@ pub(crate) fn is_notice(event: &Event<'_>, books: &Books) -> bool {
         | Event::Disconnected {
             retry_in: Some(_), ..
         } => true,
-        // The close reason of a normal close. Any other final close is reported as the program's error.
+        // The close reason of a normal close. Any other final close is an error of the program.
         Event::Disconnected {
             reason:
                 Disconnect::Closed {

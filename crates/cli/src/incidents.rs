@@ -24,7 +24,7 @@ pub(crate) fn record<H: Handler>(
     Ok(Some(incidents))
 }
 
-/// Waits until the last incident is written, and prints the paths of all of them.
+/// Waits until the last incident is written, and prints the paths of all incidents.
 pub(crate) fn report(incidents: Option<&Incidents>, output: &mut Output) {
     let Some(incidents) = incidents else { return };
     while let Some(report) = incidents.wait_report() {
@@ -43,7 +43,7 @@ pub(crate) fn report(incidents: Option<&Incidents>, output: &mut Output) {
     if suppressed > 0 {
         let _ = writeln!(
             output.err,
-            "ticklot: {suppressed} more invalidations followed another too soon to be written"
+            "ticklot: {suppressed} further invalidations were too soon after another, and were not written"
         );
     }
 }

@@ -281,13 +281,13 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
         Err(
             match (args.connection, args.venue.map(VenueArg::name), other) {
                 (Some(connection), Some(venue), Some(other)) => work!(
-                    "{log}: connection {connection} has no records of {venue}, only of {other}: leave --venue or --connection out"
+                    "{log}: connection {connection} has no records of {venue}, only of {other}: omit --venue or --connection"
                 ),
-                (_, Some(venue), Some(other)) => work!(
-                    "{log}: the log has no records of {venue}, only of {other}: leave --venue out"
-                ),
+                (_, Some(venue), Some(other)) => {
+                    work!("{log}: the log has no records of {venue}, only of {other}: omit --venue")
+                }
                 (Some(connection), ..) => work!(
-                    "{log}: the log has no records of connection {connection}: leave --connection out to read all of them"
+                    "{log}: the log has no records of connection {connection}: omit --connection to read all of them"
                 ),
                 _ => work!("{log}: the log has no records"),
             },
@@ -305,12 +305,21 @@ fn check_values(book: &BookArgs) -> Result<(), Failure> {
 fn check_log(venue: Option<VenueArg>, book: &BookArgs) -> Result<(), Failure> {
     let is = |of| venue.is_none_or(|venue| venue == of);
     let (jayx, bayse) = (is(VenueArg::Jayx), is(VenueArg::Bayse));
-    const SYMBOL: &str = "--symbol is for a log of JayX: all books of other venues are read";
+    const SYMBOL: &str =
+        "--symbol applies only to a log of JayX: all books of other venues are read";
     check_effects(&[
-        (book.envelope.is_some(), jayx, "--envelope is for JayX"),
+        (
+            book.envelope.is_some(),
+            jayx,
+            "--envelope applies only to JayX",
+        ),
         (!book.symbol.is_empty(), jayx, SYMBOL),
         (book.has_decimals(), jayx || bayse, KRAKEN_DECIMALS),
-        (book.currency.is_some(), bayse, "--currency is for Bayse"),
+        (
+            book.currency.is_some(),
+            bayse,
+            "--currency applies only to Bayse",
+        ),
     ])
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct ReplayArgs {
 const INTERRUPT_CHECK: u64 = 4096;
 /// The interval at which a paced replay prints the books.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// The most books that are printed.
+/// The maximum number of books that are printed.
 const REPORTED_BOOKS: usize = 50;
 
 pub(crate) fn run(args: &ReplayArgs, output: &mut Output) -> Result<(), Failure> {
@@ -101,7 +101,8 @@ struct Player<'a> {
     progress_bar: ProgressBar,
     /// When the books are printed next.
     report_at: Option<Instant>,
-    /// The time of the books in nanoseconds since 1970: that of the last record, or later while waiting for the next.
+    /// The time of the books in nanoseconds since 1970: the time of the last record, or later while waiting for the
+    /// next.
     at: u64,
     counts: ReplayStats,
     latency: Histogram<u64>,

@@ -206,7 +206,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
         let first = *first.get_or_insert(connection);
         if first != connection {
             return Err(usage!(
-                "{name} holds several connections, such as {first} and {connection}: choose one with --connection"
+                "{name} contains several connections, such as {first} and {connection}: choose one with --connection"
             ));
         }
         // As in a replay, a frame without a time or with an earlier one has the time of the previous frame.
@@ -228,7 +228,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
         _ => {
             let of = args.venue.map(|venue| format!(" of {}", venue.name()));
             Err(work!(
-                "{name}: no frames{} in it: are --venue and --connection correct?",
+                "{name}: it contains no frames{}: are --venue and --connection correct?",
                 of.unwrap_or_default()
             ))
         }

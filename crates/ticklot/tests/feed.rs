@@ -84,8 +84,8 @@ fn follow(feed: &mut Feed<impl OnMessage<JayX>>, url: &str, options: Options) {
     feed.add_with(venue.build().unwrap(), options, transport);
 }
 
-/// Reads a flood of this frame until another task stops the feed after `enough` books. The handler blocks for `busy` with
-/// each. Returns the most consecutive books, and the number of books after the stop.
+/// Reads a flood of this frame until another task stops the feed after `enough` books. The handler blocks for `busy`
+/// with each. Returns the maximum number of consecutive books, and the number of books after the stop.
 async fn read_flood(text: &str, enough: u64, busy: Duration) -> (u64, u64) {
     let other_turns = Arc::new(AtomicU64::new(0));
     let done = Arc::new(AtomicBool::new(false));

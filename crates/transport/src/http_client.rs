@@ -13,7 +13,7 @@ use crate::error::{Error, after};
 use crate::http_connection::HttpConnection;
 use crate::url::Target;
 
-/// The most idle connections of an origin.
+/// The maximum number of idle connections of an origin.
 const MAX_IDLE: usize = 4;
 
 /// How long a connection may stay idle.
@@ -38,8 +38,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Limits
 ///
-/// At most 4 idle connections are kept per origin (scheme, host and port). The next request of any clone closes connections
-/// that were idle for 60 s. The number of concurrent requests is not limited.
+/// At most 4 idle connections are kept per origin (scheme, host and port). The next request of any clone closes
+/// connections that were idle for 60 s. The number of concurrent requests is not limited.
 #[derive(Clone)]
 pub struct HttpClient {
     shared: Arc<Shared>,
@@ -77,8 +77,8 @@ impl HttpClient {
     /// connection: the server may have closed the idle one in the meantime, and GET is idempotent
     /// (RFC 9110, section 9.2.2). Redirects are not followed.
     ///
-    /// Calls can run concurrently, each on its own connection. A call allocates the request, the head of the response and the
-    /// body.
+    /// Calls can run concurrently, each on its own connection. A call allocates the request, the head of the response
+    /// and the body.
     ///
     /// # Limits
     ///

@@ -18,7 +18,7 @@ use crate::stream::Stream;
 /// The longest head of a response, in bytes.
 pub(crate) const MAX_HEAD: usize = 64 << 10;
 
-/// The most header fields of a response.
+/// The maximum number of header fields of a response.
 pub(crate) const MAX_HEADERS: usize = 512;
 
 /// The `User-Agent` of requests whose configuration has none.
@@ -45,7 +45,8 @@ fn head_too_large() -> Error {
     Error::Http(reason.into())
 }
 
-/// Refuses a head of more than [`MAX_HEAD`] bytes. hyper checks the limit before each read, so it may exceed it by one read.
+/// Refuses a head of more than [`MAX_HEAD`] bytes. hyper checks the limit before each read, so it may exceed it by one
+/// read.
 pub(crate) fn check_head<B>(response: &Response<B>) -> Result<(), Error> {
     // Including the separators of each line: `NAME: VALUE\r\n`.
     let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
@@ -78,8 +79,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Sends the request, and drives the connection in the same task until the head of the response is complete. Returns
-    /// the stream, and the bytes that were read after the head.
+    /// Sends the request, and drives the connection in the same task until the head of the response is complete.
+    /// Returns the stream, and the bytes that were read after the head.
     pub(crate) async fn run(
         self,
         stream: Stream,

@@ -15,7 +15,7 @@ use crate::stream::Shared;
 use crate::writer::Writer;
 use crate::{Error, Instant};
 
-/// The most consecutive bytes before the task yields to others.
+/// The maximum number of consecutive bytes before the task yields to others.
 const TURN_BYTES: usize = 64 << 10;
 
 /// The minimum number of bytes that a read counts as: a peer that writes single bytes causes a system call for each.
@@ -44,9 +44,9 @@ impl Reader {
 
     /// Waits for a message or a control frame.
     ///
-    /// The fragments of a message are assembled first. Control frames between them are returned as they arrive. Does not
-    /// allocate once the buffers have grown to the longest message. Yields to other tasks after each 64 KiB that are read
-    /// without a pause of the peer, also within a message.
+    /// The fragments of a message are assembled first. Control frames between them are returned as they arrive. Does
+    /// not allocate once the buffers have grown to the longest message. Yields to other tasks after each 64 KiB that
+    /// are read without a pause of the peer, also within a message.
     ///
     /// # Cancel safety
     ///
@@ -54,8 +54,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// - [`Error::Protocol`], [`Error::TooLarge`] and [`Error::InvalidUtf8`] if the peer violated the protocol: close with
-    ///   [`Error::close_code`].
+    /// - [`Error::Protocol`], [`Error::TooLarge`] and [`Error::InvalidUtf8`] if the peer violated the protocol: close
+    ///   with [`Error::close_code`].
     /// - [`Error::Dropped`] and [`Error::Io`] if the socket ended.
     /// - [`Error::Closed`] after any error, and after the peer's close.
     pub async fn read(&mut self) -> Result<Incoming<'_>, Error> {
@@ -74,9 +74,10 @@ impl Reader {
         }
     }
 
-    /// Records that the socket has nothing to read, if the last [`Reader::read`] was pending: [`Message::idle_at`] of the
-    /// next message is then not earlier than now. For an owner that polls at an interval. Call it only after the runtime's
-    /// I/O driver has run: after the process was stopped, a read is pending until then, although the kernel has bytes.
+    /// Records that the socket has nothing to read, if the last [`Reader::read`] was pending: [`Message::idle_at`] of
+    /// the next message is then not earlier than now. For an owner that polls at an interval. Call it only after the
+    /// runtime's I/O driver has run: after the process was stopped, a read is pending until then, although the kernel
+    /// has bytes.
     pub fn mark_idle(&mut self) {
         self.arrivals.mark_idle(Instant::now());
     }
@@ -88,7 +89,8 @@ impl Reader {
             self.turn = 0;
             yield_now().await;
         }
-        // Without `unconstrained`, a socket would seem idle when tokio's budget is used up. `TURN_BYTES` replaces the budget.
+        // Without `unconstrained`, a socket would seem idle when tokio's budget is used up. `TURN_BYTES` replaces the
+        // budget.
         let read = unconstrained(poll_fn(|cx| self.poll_read(cx))).await;
         self.arrivals.has_read();
         match read {

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::refused_response::RefusedResponse;
 use crate::url::without_values;
 
-/// The most bytes of a refusal's body that are kept.
+/// The maximum number of bytes of a refusal's body that are kept.
 const MAX_EXCERPT: usize = 256;
 
 /// The time limit for the start of a refusal's body.

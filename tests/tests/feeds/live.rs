@@ -389,19 +389,19 @@ const ERRORS: &str = "
 watch --venue=nyse | 2 | invalid value 'nyse'
 watch --url=ws://127.0.0.1:1 | 2 | --venue <VENUE>
 watch --duration=soon | 2 | invalid value 'soon'
-watch --venue=bayse --url=CLOSED | 2 | --market is needed with --url
-watch --venue=bayse --market=any,m1 --url=CLOSED | 2 | --market takes ids: --accept-any keeps every book
-watch --venue=jayx --market=m | 2 | --market is for Bayse
+watch --venue=bayse --url=CLOSED | 2 | --url needs --market
+watch --venue=bayse --market=any,m1 --url=CLOSED | 2 | --market must be a list of ids; to keep every book, use --accept-any
+watch --venue=jayx --market=m | 2 | --market applies only to Bayse
 watch --venue=bayse --market=any | 2 | --accept-any subscribes to nothing
-watch --venue=bayse --symbol=ETHUSDT | 2 | --symbol is for JayX
-watch --venue=bayse --channel=prices --market=m | 2 | --market is for Bayse's --channel orderbook, activity and orders
-watch --venue=bayse --channel=prices --currency=NGN | 2 | --currency is for Bayse's --channel orderbook
-watch --venue=bayse --bayse-event=e | 2 | --bayse-event is for Bayse's --channel prices and activity
-watch --venue=jayx --user-id=u | 2 | --user-id is for Bayse
-watch --venue=jayx --interval=5 | 2 | --interval is for JayX's --jayx-stream kline
-watch --venue=jayx --jayx-stream=positions --symbol=A | 2 | --symbol is for JayX, but for --jayx-stream positions
-watch --asset=BTCUSDT | 2 | --asset is for Bayse
-watch --book-depth=10 | 2 | --book-depth is for Kraken
+watch --venue=bayse --symbol=ETHUSDT | 2 | --symbol applies only to JayX
+watch --venue=bayse --channel=prices --market=m | 2 | --market applies only to Bayse's --channel orderbook, activity and orders
+watch --venue=bayse --channel=prices --currency=NGN | 2 | --currency applies only to Bayse's --channel orderbook
+watch --venue=bayse --bayse-event=e | 2 | --bayse-event applies only to Bayse's --channel prices and activity
+watch --venue=jayx --user-id=u | 2 | --user-id applies only to Bayse
+watch --venue=jayx --interval=5 | 2 | --interval applies only to JayX's --jayx-stream kline
+watch --venue=jayx --jayx-stream=positions --symbol=A | 2 | --symbol applies only to Kraken, and to JayX without --jayx-stream positions
+watch --asset=BTCUSDT | 2 | --asset applies only to Bayse
+watch --book-depth=10 | 2 | --book-depth applies only to Kraken
 watch --venue=jayx --price-decimals=19 | 2 | expected a number from 0 to 18
 watch --venue=jayx --symbol= | 2 | the symbol is empty
 watch --venue=jayx --url=CLOSED | 1 | cannot connect to 127.0.0.1

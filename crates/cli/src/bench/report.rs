@@ -27,7 +27,7 @@ pub(super) fn text(run: &Run) -> String {
 fn write_text(out: &mut String, run: &Run) -> fmt::Result {
     writeln!(
         out,
-        "backend: {}; a reading of the clock: {} ns, in each p50, p99 and max",
+        "backend: {}; clock read: {} ns, included in each p50, p99 and max",
         run.backend, run.clock_ns
     )?;
     writeln!(
@@ -47,7 +47,7 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
             writeln!(out, "{}", load.paths)?;
         }
         if load.is_cut {
-            writeln!(out, "the log is longer: its first 64 MiB were measured")?;
+            writeln!(out, "only the first 64 MiB of the log were measured")?;
         }
         if load.bad_lines > 0 {
             writeln!(out, "{} lines were skipped as invalid", load.bad_lines)?;

@@ -14,7 +14,7 @@ use crate::failure::{Failure, usage, work};
 use crate::log_source::{self, LogArgs, LogErrors, LogReplay};
 use crate::venues::{VenueArg, VenueHandler};
 
-/// The most bytes of a log's frames that are held in memory. Later frames are not measured.
+/// The maximum number of bytes of a log's frames that are held in memory. Later frames are not measured.
 const MAX_HELD: usize = 64 << 20;
 
 /// Frames of one venue.
@@ -48,7 +48,7 @@ impl BenchFrame {
 
 /// The error for a venue without a generator and stages.
 pub(super) fn unsupported() -> Failure {
-    usage!("there is no benchmark of Kraken: --venue takes jayx or bayse")
+    usage!("there is no benchmark of Kraken: use --venue jayx or bayse")
 }
 
 /// Generated frames of the venues.
@@ -59,7 +59,7 @@ pub(super) fn generated(
     check_effects(&[(
         *book != BookArgs::default(),
         false,
-        "--envelope, --symbol, --currency and the decimals are for a log",
+        "--envelope, --symbol, --currency and the decimals apply only to a log",
     )])?;
     if venue == Some(VenueArg::Kraken) {
         return Err(unsupported());

@@ -20,7 +20,7 @@ pub(super) fn describe(config: (Source, File)) -> Result<String, Failure> {
     let config = MergedConfig::new(Some(config), &FeedArgs::default(), Some(1))?;
     let connections = config.plan(&Environment {
         embedded: &|_| "ws://127.0.0.1:9".to_owned(),
-        // An unset variable is reported, but it is not an error of the file.
+        // An unset variable is reported, but does not make the file invalid.
         variable: &|_| Some("set".to_owned()),
     })?;
     let mut out = String::new();

@@ -66,7 +66,10 @@ pub(super) type Headers = BTreeMap<String, Header>;
 
 /// The value of a header, or the environment variable that holds it.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a header is a text, or { env = \"NAME\" }")]
+#[serde(
+    untagged,
+    expecting = "a header value is a string, or { env = \"NAME\" }"
+)]
 pub(super) enum Header {
     Value(String),
     Variable(HeaderVariable),

@@ -1,5 +1,5 @@
-//! Merges the options of the command line into the config file: they replace its values, or create the tables when there
-//! is no file.
+//! Merges the options of the command line into the config file: they replace its values, or create the tables when
+//! there is no file.
 
 use std::ops::Range;
 
@@ -156,15 +156,15 @@ impl BayseTable {
         Ok(())
     }
 
-    /// Replaces the subscriptions with those of the options. For an embedded server, missing ids default to those of its
-    /// demo market.
+    /// Replaces the subscriptions with those of the options. For an embedded server, missing ids default to those of
+    /// its demo market.
     fn follow(&mut self, args: &FeedArgs) -> Result<(), Failure> {
         let is_embedded = self.url.is_none();
         let has = |channel| args.bayse_channels().contains(&channel);
         let id = |given: &Option<String>, demo: String, option: &str| match given {
             Some(id) => Ok(id.clone()),
             None if is_embedded => Ok(demo),
-            None => Err(usage!("{option} is needed with --url for this channel")),
+            None => Err(usage!("--url needs {option} for this channel")),
         };
         let (orderbook, orders) = (has(BayseChannel::Orderbook), has(BayseChannel::Orders));
         self.market.clear();
@@ -212,11 +212,11 @@ fn market_ids(given: &[String], is_embedded: bool) -> Result<Vec<String>, Failur
     match given {
         [] if is_embedded => Ok(vec![Listing::rate_cut().market_id]),
         [] => Err(usage!(
-            "--market is needed with --url: ids, or else --accept-any"
+            "--url needs --market with ids, or else --accept-any"
         )),
-        ids if ids.iter().any(|id| id.is_empty() || id == "any") => {
-            Err(usage!("--market takes ids: --accept-any keeps every book"))
-        }
+        ids if ids.iter().any(|id| id.is_empty() || id == "any") => Err(usage!(
+            "--market must be a list of ids; to keep every book, use --accept-any"
+        )),
         ids => Ok(ids.to_vec()),
     }
 }

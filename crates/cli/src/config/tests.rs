@@ -177,7 +177,7 @@ fn check_refuses_unusable_values() {
         ),
         (
             format!("[[jayx]]\nheaders = {{ a = 1 }}\n{jayx}"),
-            "t.toml:2:17: a header is a text, or { env = \"NAME\" }",
+            "t.toml:2:17: a header value is a string, or { env = \"NAME\" }",
         ),
     ] {
         let error = checked(&text).unwrap_err();

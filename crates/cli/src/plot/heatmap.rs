@@ -167,8 +167,8 @@ impl HeatmapChart<'_> {
         (labels, caption)
     }
 
-    /// Draws both best prices over time. Each line is moved outwards by half its width, so that both are visible if they
-    /// are less than a pixel apart.
+    /// Draws both best prices over time. Each line is moved outwards by half its width, so that both are visible if
+    /// they are less than a pixel apart.
     fn lines(&mut self) {
         let width = 1.4 * self.layout.unit;
         let [bid, ask] = self.grid.touch();
@@ -255,7 +255,7 @@ impl HeatmapChart<'_> {
         let y = |level: f64| area.bottom() - level * area.height;
         let steps = (0..STEPS).rev().map(|step| {
             let top = y(part(step as i128 + 1, STEPS as i128));
-            // Extends to the bottom, so that there is no gap between two steps.
+            // Extends to the bottom, to avoid gaps between steps.
             let height = area.bottom() - top;
             let area = Area {
                 left,

@@ -38,7 +38,7 @@ pub(crate) fn read<'a, O: LogObserver>(
         if !source.is_wanted(record) {
             continue;
         }
-        // As in a replay, time never goes back: the recorder's clock may be set back, and 0 means that there is no time.
+        // As in a replay, times are monotonic: the recorder's clock may be set back, and 0 means unknown.
         now = now.max(record.recv_ns);
         if observer.until(now, source.replay.books()).is_break() {
             break;
@@ -101,7 +101,7 @@ fn connections(books: &Books, ids: &[BookId]) -> String {
     names.join(", ")
 }
 
-/// The most books or connections that an error names.
+/// The maximum number of books or connections that an error names.
 const NAMED: usize = 20;
 
 fn names(books: &Books, ids: &[BookId]) -> String {

@@ -1,7 +1,7 @@
 //! `ticklot plot`: draws a recorded log.
 //!
 //! A heatmap reads the log twice: once to find the range of prices and times, and once to sum up one book in a grid of
-//! the picture's pixels. So memory does not grow with the log.
+//! the picture's pixels. Memory use is therefore independent of the log's length.
 
 mod axis;
 mod color;
@@ -170,8 +170,8 @@ fn span(range_scan: &RangeScan) -> Result<(u64, u64), Failure> {
     Ok(span)
 }
 
-/// The default range of prices: the best prices of the log, extended so that most levels are in view, but not so far that
-/// the moves of the best prices become invisible.
+/// The default range of prices: the best prices of the log, extended so that most levels are in view, but not so far
+/// that the moves of the best prices become invisible.
 fn in_view(seen: &BookRange) -> (Ticks, Ticks) {
     let moved = seen.high.0.saturating_sub(seen.low.0);
     let ten = seen.unit().saturating_mul(10);

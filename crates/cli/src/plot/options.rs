@@ -22,7 +22,7 @@ Examples:
 Exit status: 0 when the picture was written; 1 when the log cannot be read or has no live book; 2 when the arguments
 are invalid.";
 
-/// The least width and height of a picture in pixels. A smaller one has no room for labels.
+/// The minimum width and height of a picture in pixels. A smaller one has no room for labels.
 const LEAST_SIDE: u32 = 240;
 
 /// The largest width and height of a picture in pixels.

@@ -14,7 +14,7 @@ use crate::format::Printable;
 use crate::output::Output;
 use crate::units::{elapsed_ns, utc};
 
-/// The most problems that are reported individually.
+/// The maximum number of problems that are reported individually.
 const REPORTED: u64 = 20;
 
 /// Writes rows and reports bad lines while the sessions run.

@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(pacer.due(0, now), None, "no time, no wait");
         assert_eq!(pacer.time(now), None);
         let first = pacer.due(100 * SECOND, now);
-        assert_eq!(first, None, "the first is due at once");
+        assert_eq!(first, None, "the first is due immediately");
         let due = pacer.due(103 * SECOND, now).unwrap();
         assert_eq!(due - now, Duration::from_millis(1500));
         let at = |ms| pacer.time(now + Duration::from_millis(ms));

@@ -33,12 +33,12 @@ const LEAST: (u16, u16) = (16, 3);
 /// The smallest tile of a book if there are several, in columns and rows.
 const TILE: (u16, u16) = (24, 12);
 
-/// The least columns for a side column next to a ladder.
+/// The minimum number of columns for a side column next to a ladder.
 const WITH_SIDE_COLUMN: u16 = 64;
 
-/// The least rows for the footer.
+/// The minimum number of rows for the footer.
 const WITH_FOOTER: u16 = 8;
-/// The least rows for the header.
+/// The minimum number of rows for the header.
 const WITH_HEADER: u16 = 6;
 
 /// The data of a drawing.
@@ -162,7 +162,7 @@ struct Grid {
 }
 
 impl Grid {
-    /// The page of books with the selected one, of as many as fit.
+    /// The page with the selected book. A page has the books that fit.
     fn new(area: Rect, books: usize, selected: usize) -> Self {
         let most = u16::try_from(books).unwrap_or(u16::MAX).max(1);
         let columns = ((area.width + 1) / (TILE.0 + 1)).clamp(1, most);

@@ -23,7 +23,7 @@ pub(crate) struct View {
     pub(crate) layout: Layout,
     /// The index of the selected book.
     pub(crate) selected: usize,
-    /// The most levels per side; as many as fit, when none.
+    /// The maximum number of levels per side; as many as fit, when none.
     pub(crate) depth: Option<usize>,
     pub(crate) help: bool,
     pub(crate) frozen: bool,

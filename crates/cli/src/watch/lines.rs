@@ -11,7 +11,7 @@ use crate::format::{self, Printable};
 use crate::output::Output;
 use crate::{format_event, latency_table};
 
-/// The most unconfirmed subscriptions that the summary names.
+/// The maximum number of unconfirmed subscriptions that the summary names.
 const MAX_UNCONFIRMED: usize = 10;
 
 /// Prints books on standard output, and notices on standard error.

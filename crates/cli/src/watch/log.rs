@@ -9,7 +9,7 @@ use super::recent_items::Recent;
 /// The number of lines that are kept.
 pub(crate) const MAX_SHOWN_LINES: usize = 64;
 
-/// The most bytes of a line that are kept.
+/// The maximum number of bytes of a line that are kept.
 pub(crate) const MAX_SHOWN_LINE: usize = 512;
 
 /// The latest lines. Allocates the memory for all of them on creation.
@@ -45,7 +45,7 @@ impl Clone for LogLine {
 }
 
 impl LogLine {
-    /// Replaces the text. Text that is too long is cut and ends in three dots.
+    /// Replaces the text. Text that is too long is truncated and ends in three dots.
     pub(crate) fn write(
         &mut self,
         at: Nanos,

@@ -95,8 +95,8 @@ impl Model {
         now.since(self.last_update) < NO_FEED_AFTER
     }
 
-    /// The book and the other outcome of its market, by index, in ascending order. None if there is no other outcome; the
-    /// next one if there are several.
+    /// The book and the other outcome of its market, by index, in ascending order. None if there is no other outcome;
+    /// the next one if there are several.
     pub(crate) fn pair(&self, at: usize) -> (usize, Option<usize>) {
         let Some(book) = self.books.get(at) else {
             return (at, None);
@@ -131,7 +131,7 @@ pub(crate) struct BookModel {
     /// The levels. Their validity is in `state`; the state of this copy is meaningless.
     levels: Book,
     highlights: ChangeHighlights,
-    /// The most decimals that a quantity has needed so far. The others are zeros.
+    /// The maximum number of decimals that a quantity has needed so far. The others are zeros.
     pub(crate) quantity_decimals: u8,
     /// The largest quantity so far.
     pub(crate) most_lots: Lots,
@@ -227,7 +227,7 @@ impl BookModel {
         }
     }
 
-    /// Makes room for a quantity. The room never shrinks, so that columns keep their position.
+    /// Widens the column for a quantity. The width never shrinks, so that columns keep their position.
     fn make_room(&mut self, lots: Lots) {
         self.most_lots = self.most_lots.max(lots);
         let all = self.scale.quantity_decimals();

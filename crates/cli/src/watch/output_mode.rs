@@ -158,7 +158,7 @@ pub(crate) struct Watcher<S> {
 }
 
 impl<S: OutputMode> Watcher<S> {
-    /// A watcher whose clock stands still until [`begin`](Self::begin).
+    /// A watcher whose clock is stopped until [`begin`](Self::begin).
     pub(crate) fn new(mode: S) -> Self {
         Self::with_clock(mode, Box::new(|| Nanos(0)))
     }

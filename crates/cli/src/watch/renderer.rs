@@ -14,7 +14,7 @@ use super::latest_value::Reader;
 use super::model::Model;
 use super::ui_snapshot::UiSnapshot;
 
-/// The least time between two drawings: a thirtieth of a second, rounded up.
+/// The minimum time between two drawings: a thirtieth of a second, rounded up.
 pub(crate) const FRAME: Duration = Duration::from_nanos(33_333_334);
 
 /// Limits the rate of drawings.

@@ -66,8 +66,8 @@ impl Drop for TerminalGuard {
 
 /// Calls `write` to write a frame, unless the terminal has been restored; then returns none.
 ///
-/// A thread that restores the terminal waits until the frame is written. Both sides store their flag before they load the
-/// other's, with sequentially consistent ordering, so at least one sees the other.
+/// A thread that restores the terminal waits until the frame is written. Both sides store their own flag before they
+/// load the other one, with sequentially consistent ordering, so at least one side sees the other's store.
 pub fn while_taken<T>(write: impl FnOnce() -> T) -> Option<T> {
     WRITES.set(true);
     WRITING.store(true, Ordering::SeqCst);

@@ -133,9 +133,10 @@ pub(super) fn accept(request: &Request<Incoming>) -> Result<Response<Full<Bytes>
     let is_valid = key.is_none_or(|key| is_key(key.as_bytes()));
     match create_response_with_body(request, Full::default) {
         Ok(response) if is_valid => Ok(response),
-        Ok(_) | Err(Error::Protocol(ProtocolError::MissingSecWebSocketKey)) => {
-            Err(Rejection::new(400, "Sec-WebSocket-Key is missing or invalid"))
-        }
+        Ok(_) | Err(Error::Protocol(ProtocolError::MissingSecWebSocketKey)) => Err(Rejection::new(
+            400,
+            "Sec-WebSocket-Key is missing or invalid",
+        )),
         Err(_) => {
             let why = "a WebSocket upgrade, version 13, is required";
             Err(Rejection::new(426, why))

@@ -11,7 +11,7 @@ use super::ids::{ConnectionId, OrderId};
 use super::staleness::Store;
 use crate::event::{BalanceUpdate, OrderUpdate};
 
-/// The most open orders of an account; more are dropped and counted.
+/// The maximum number of open orders of an account; more are dropped and counted.
 pub const MAX_ORDERS: usize = 10_000;
 
 /// The balances and the open orders of an account.

@@ -11,7 +11,7 @@ use super::instrument::{Instrument, OwnedInstrument};
 use super::staleness::Store;
 use super::{Books, CandlesId, ConnectionId};
 
-/// The most candles of a series: one day of one-minute candles.
+/// The maximum number of candles of a series: one day of one-minute candles.
 pub const MAX_CANDLES: usize = 1440;
 
 /// A candle.

@@ -11,8 +11,8 @@ use ticklot_frame::Trade;
 use super::budget::Reservation;
 use super::{BookId, Books, ConnectionId, Entry, Instrument};
 
-/// The most bytes that a level adds to a growing book: a flat book keeps the last snapshot and the new one, and a
-/// buffer may have twice the capacity that it needs.
+/// The maximum number of bytes that a level adds to a growing book: a flat book keeps the last snapshot and the new
+/// one, and a buffer may have twice the capacity that it needs.
 const LEVEL_BYTES: usize = 64;
 
 /// The levels of deltas that are applied without a measurement.

@@ -33,7 +33,7 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// The most bytes that [`Compression::of`] uses.
+    /// The maximum number of bytes that [`Compression::of`] uses.
     pub(super) const LONGEST: usize = 8;
 
     /// The compression of data with this beginning; `None` for plain text. A truncated magic number counts, at the end

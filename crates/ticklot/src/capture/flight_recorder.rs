@@ -21,7 +21,7 @@ pub struct FlightOptions {
     pub bytes: usize,
     /// The shortest time between two incidents. Default: 60 s.
     pub min_interval: Duration,
-    /// The most incidents in the lifetime of the recorder. Default: 100.
+    /// The maximum number of incidents in the lifetime of the recorder. Default: 100.
     pub max_incidents: u32,
 }
 

@@ -18,7 +18,7 @@ use crate::observe::tap::RecordKind;
 /// The longest line of a log, in bytes: a frame of the largest size with every byte escaped.
 pub const MAX_LINE: usize = 64 << 20;
 
-/// The most bytes of the reason why a line is not a record.
+/// The maximum number of bytes of the reason why a line is not a record.
 const MAX_REASON: usize = 256;
 
 /// A line of a log: a received frame, or another event of the connection.

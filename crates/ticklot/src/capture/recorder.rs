@@ -27,7 +27,7 @@ const FLUSH: Duration = Duration::from_millis(250);
 /// The interval at which the writing thread tries again while the disk is full.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The most bytes of records that are kept in memory before the first message.
+/// The maximum number of bytes of records that are kept in memory before the first message.
 const MAX_HELD: usize = 1 << 20;
 
 /// The default of [`RecordOptions::queue`].
@@ -39,8 +39,8 @@ const MAX_QUEUE: usize = 32 << 20;
 pub struct RecordOptions {
     /// When to start another file. Default: never.
     pub rotation: Rotation,
-    /// The most bytes that wait to be written; records beyond are dropped and counted. Twice as much is allocated up
-    /// front, but its pages are used only as the queue fills. Default: 32 MiB.
+    /// The maximum number of bytes that wait to be written; records beyond are dropped and counted. Twice as much is
+    /// allocated up front, but its pages are used only as the queue fills. Default: 32 MiB.
     pub queue: usize,
 }
 

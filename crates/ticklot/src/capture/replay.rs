@@ -17,10 +17,11 @@ use crate::session::{Options, Session, expire_and_report, report_state_changes};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, Stats, Venue};
 
-/// The most connections of a replay. Each needs a session, and a log is untrusted input.
+/// The maximum number of connections of a replay. Each needs a session, and a log is untrusted input.
 pub const MAX_CONNECTIONS: usize = 1_024;
 
-/// The most invalidations that a replay queues for [`Replay::next_invalidation`]; beyond, it drops the oldest.
+/// The maximum number of invalidations that a replay queues for [`Replay::next_invalidation`]; beyond, it drops the
+/// oldest.
 pub const MAX_INVALIDATIONS: usize = 65_536;
 
 /// Replays a log: each of its connections through a separate session, at the recorded times.

@@ -19,21 +19,21 @@ use crate::session::{NextAction, Session};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{CallOutcome, RequestId, Venue};
 
-/// A frame may have waited in the kernel since the socket was last seen idle. Waits up to this limit are ignored, because
-/// an idle socket is checked at least every `MAX_SLEEP`, which is half of it.
+/// A frame may have waited in the kernel since the socket was last seen idle. Waits up to this limit are ignored,
+/// because an idle socket is checked at least every `MAX_SLEEP`, which is half of it.
 pub(super) const UNSEEN: Duration = Duration::from_secs(1);
 
-/// The most consecutive frames of a connection before others have their turn. The drivers limit the bytes.
+/// The maximum number of consecutive frames of a connection before others have their turn. The drivers limit the bytes.
 const TURN: u32 = 64;
 
 /// The longest time for consecutive frames, unless a single frame takes longer.
 const TURN_TIME: Duration = Duration::from_millis(1);
 
-/// The most concurrent HTTP requests of a connection. Others wait in order.
+/// The maximum number of concurrent HTTP requests of a connection. Others wait in order.
 pub(super) const MAX_REQUESTS: usize = 4;
 
-/// Passes inputs to a session, with the books and the handler of its feed. A method that returns a [`Disconnect`] ends the
-/// connection for that reason.
+/// Passes inputs to a session, with the books and the handler of its feed. A method that returns a [`Disconnect`] ends
+/// the connection for that reason.
 pub(super) struct Link<'a, V: Venue, H> {
     pub(super) session: &'a mut Session<V>,
     shared: &'a RefCell<Shared<H>>,
@@ -174,8 +174,8 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         self.now
     }
 
-    /// The time when processing of a frame starts, with one reading of the clock per frame: the transport's own if the frame
-    /// was just read from the socket, a new one if it was buffered behind others.
+    /// The time when processing of a frame starts, with one reading of the clock per frame: the transport's own if the
+    /// frame was just read from the socket, a new one if it was buffered behind others.
     fn note_dequeued(&mut self, received: Nanos) -> Nanos {
         if received <= self.now {
             return self.refresh_now();

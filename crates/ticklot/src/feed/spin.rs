@@ -64,10 +64,10 @@ pub(super) trait SpinningConnection {
     fn replay(&mut self, now: Nanos);
 }
 
-/// The most bytes of consecutive messages before others have their turn, unless a single message has more.
+/// The maximum number of bytes of consecutive messages before others have their turn, unless a single message has more.
 const TURN_BYTES: usize = 64 << 10;
 
-/// The most consecutive commands before messages are read again.
+/// The maximum number of consecutive commands before messages are read again.
 const TURN_COMMANDS: usize = 64;
 
 /// The index of a connection in its feed.

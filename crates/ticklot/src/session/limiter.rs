@@ -8,7 +8,7 @@ use ticklot_book::Nanos;
 /// A venue's limit on the rate of a client's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// The most messages in any `window`. One of them is reserved for pings.
+    /// The maximum number of messages in any `window`. One of them is reserved for pings.
     pub messages: u32,
     /// The window. It should be a little longer than the venue's, because the network changes the spacing of messages.
     pub window: Duration,
@@ -120,7 +120,7 @@ mod tests {
             .collect()
     }
 
-    /// The most messages in any closed interval of one second.
+    /// The maximum number of messages in any closed interval of one second.
     fn busiest(sent: &[Nanos]) -> usize {
         sent.iter()
             .map(|end| {

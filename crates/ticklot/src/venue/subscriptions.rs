@@ -93,19 +93,20 @@ const MAX_DOUBLINGS: u32 = 4;
 /// The number of topics of a message that needs no allocation: the most that a message of Bayse Markets has.
 pub(crate) const INLINE: usize = 10;
 
-/// How long an unanswered message is kept, as a multiple of the acknowledgement timeout: as long as the longest timeout.
+/// How long an unanswered message is kept, as a multiple of the acknowledgement timeout: as long as the longest
+/// timeout.
 const RETENTION: u32 = 1 << MAX_DOUBLINGS;
 
-/// The most unanswered messages that are kept. The oldest is dropped first.
+/// The maximum number of unanswered messages that are kept. The oldest is dropped first.
 const MAX_UNANSWERED: usize = 1_024;
 
-/// The most orphans that wait to be unsubscribed from.
+/// The maximum number of orphans that wait to be unsubscribed from.
 const MAX_ORPHANS: usize = 16;
 
 /// The approximate size of a topic in bytes without its texts: the subscription, and an entry in each index.
 const TOPIC_BYTES: usize = 1_024;
 
-/// The most copies of a topic's texts: its own, one in an index, and one of the venue.
+/// The maximum number of copies of a topic's texts: its own, one in an index, and one of the venue.
 const TEXT_COPIES: usize = 3;
 
 /// How often an unsubscription is sent before the topic is removed without a reply.
@@ -273,8 +274,8 @@ impl<T: Topic> Subscriptions<T> {
         true
     }
 
-    /// Makes a topic no longer desired. Returns false if it was not. `open` is whether there is a connection, so that the
-    /// server may know the topic.
+    /// Makes a topic no longer desired. Returns false if it was not. `open` is whether there is a connection, so that
+    /// the server may know the topic.
     pub fn unsubscribe(&mut self, topic: &T, open: bool) -> bool {
         let Some((key, subscription)) = self.get(topic) else {
             return false;
@@ -292,14 +293,14 @@ impl<T: Topic> Subscriptions<T> {
 
     /// Requests a new snapshot of a topic: unsubscribes and subscribes again, before all other waiting topics.
     ///
-    /// Renewals of one batch key share messages. The topics of one unsubscription are subscribed to again together, once all
-    /// are acknowledged, so that the second message is as full as the first. A missing acknowledgement delays them by at
-    /// most the timeout.
+    /// Renewals of one batch key share messages. The topics of one unsubscription are subscribed to again together,
+    /// once all are acknowledged, so that the second message is as full as the first. A missing acknowledgement delays
+    /// them by at most the timeout.
     ///
     /// A topic that was not sent yet only moves to the front.
     ///
-    /// Returns false if nothing changes: the topic is not desired, it is refused, its name is still unknown, or a renewal is
-    /// in progress.
+    /// Returns false if nothing changes: the topic is not desired, it is refused, its name is still unknown, or a
+    /// renewal is in progress.
     pub fn renew(&mut self, topic: &T) -> bool {
         let Some((key, _)) = self.get(topic) else {
             return false;
@@ -406,8 +407,8 @@ impl<T: Topic> Subscriptions<T> {
 
     /// Makes each topic due again whose acknowledgement is overdue, or whose pause after an end by the server is over.
     ///
-    /// Unanswered messages are kept, because an acknowledgement may only be late. `unconfirmed` is called with each desired
-    /// topic whose acknowledgement is overdue, and with the number of attempts so far, for
+    /// Unanswered messages are kept, because an acknowledgement may only be late. `unconfirmed` is called with each
+    /// desired topic whose acknowledgement is overdue, and with the number of attempts so far, for
     /// [`Context::unconfirmed`](crate::venue::Context::unconfirmed). If it breaks, the next call continues.
     pub fn timeout(
         &mut self,
@@ -483,9 +484,9 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Call when the server sent an error that does not identify the refused message. `words` are the words of the error
-    /// text, one of which may be the [id](Topic::id) of a topic. `batch` is the batch key of the refused topics, if it is
-    /// known. Returns the topics that are now refused.
+    /// Call when the server sent an error that does not identify the refused message. `words` are the words of the
+    /// error text, one of which may be the [id](Topic::id) of a topic. `batch` is the batch key of the refused topics,
+    /// if it is known. Returns the topics that are now refused.
     ///
     /// The error applies to the first of these that exists:
     ///
@@ -493,11 +494,11 @@ impl<T: Topic> Subscriptions<T> {
     /// 2. no message, if one of `words` is the id of a topic without an unanswered message;
     /// 3. the oldest unanswered message with the key `batch`, or without a key the oldest of all.
     ///
-    /// If the message has several topics and none of their ids is in `words`, each topic is sent again in a message of its
-    /// own, because a server may refuse a whole message for one invalid topic.
+    /// If the message has several topics and none of their ids is in `words`, each topic is sent again in a message of
+    /// its own, because a server may refuse a whole message for one invalid topic.
     ///
-    /// The search costs two look-ups for each word. Without an id, the search for the key visits the unanswered messages
-    /// up to the match, at most 1,024.
+    /// The search costs two look-ups for each word. Without an id, the search for the key visits the unanswered
+    /// messages up to the match, at most 1,024.
     pub fn on_refused<'a>(
         &mut self,
         batch: Option<T::Batch>,
@@ -519,15 +520,16 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Call when the server refused this topic of the oldest unanswered message that contains it. Returns whether the topic
-    /// is now refused. A refused unsubscription counts as confirmed.
+    /// Call when the server refused this topic of the oldest unanswered message that contains it. Returns whether the
+    /// topic is now refused. A refused unsubscription counts as confirmed.
     pub fn on_topic_refused(&mut self, topic: &T) -> bool {
         let subscription = self.get(topic).map(|(_, subscription)| subscription);
         let action = subscription.and_then(Subscription::oldest_unanswered);
         action.is_some_and(|action| self.on_request_refused(topic, action))
     }
 
-    /// As [`Subscriptions::on_topic_refused`], for the oldest unanswered message with this action. Does nothing without one.
+    /// As [`Subscriptions::on_topic_refused`], for the oldest unanswered message with this action. Does nothing without
+    /// one.
     pub fn on_request_refused(&mut self, topic: &T, action: Action) -> bool {
         let Some((key, subscription)) = self.get(topic) else {
             return false;
@@ -547,8 +549,8 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Call when the server's rate limit dropped this topic of the oldest unanswered message with this action. The topic is
-    /// sent again.
+    /// Call when the server's rate limit dropped this topic of the oldest unanswered message with this action. The
+    /// topic is sent again.
     pub fn on_topic_rate_limited(&mut self, topic: &T, action: Action) {
         if let Some((key, _)) = self.get(topic) {
             self.remove_unacknowledged(key, action);
@@ -566,8 +568,8 @@ impl<T: Topic> Subscriptions<T> {
         }
     }
 
-    /// Call when the server confirmed a subscription that is not desired, an orphan. It is unsubscribed from by its name
-    /// when no other topic is due. Repeated names are ignored, and so are new ones while 16 names wait.
+    /// Call when the server confirmed a subscription that is not desired, an orphan. It is unsubscribed from by its
+    /// name when no other topic is due. Repeated names are ignored, and so are new ones while 16 names wait.
     pub fn unsubscribe_orphan(&mut self, name: &str) {
         let is_known = self.find(name).is_some() || self.orphans.iter().any(|it| it == name);
         if !is_known && self.orphans.len() < MAX_ORPHANS {

@@ -9,7 +9,7 @@ use crate::wire::{self, Sent};
 
 const SYMBOLS: usize = 10_000;
 
-/// The most messages in one second.
+/// The maximum number of messages in one second.
 const RATE: usize = 10;
 
 fn live(count: usize) -> (Bench, Vec<String>) {

@@ -30,7 +30,7 @@ fn error(text: &str) -> String {
     format!(r#"{{"type":"error","data":{{"message":"{text}"}},"timestamp":1}}"#)
 }
 
-/// The most messages in any second, including both ends.
+/// The maximum number of messages in any second, including both ends.
 fn busiest(sent: &[(u64, String)]) -> usize {
     let within = |end: u64| {
         sent.iter()

@@ -1,8 +1,8 @@
 //! The input buffer of a connection.
 //!
-//! A buffer is large, so that one read returns all that the socket has. A connection has a buffer only until its socket is
-//! empty. The connections of a thread share buffers: the memory stays in the cache, and a thousand quiet connections need
-//! one buffer.
+//! A buffer is large, so that one read returns all that the socket has. A connection has a buffer only until its socket
+//! is empty. The connections of a thread share buffers: the memory stays in the cache, and a thousand quiet connections
+//! need one buffer.
 
 use std::cell::RefCell;
 use std::mem;
@@ -13,13 +13,13 @@ use fastwebsockets::unmask;
 use super::header::Header;
 use crate::Error;
 
-/// The most bytes of one read, and the initial size of a buffer.
+/// The maximum number of bytes per read, and the initial size of a buffer.
 const MAX_READ: usize = 64 << 10;
 
-/// The most bytes of a partial frame that are copied out of a buffer to release it.
+/// The maximum number of bytes of a partial frame that are copied out of a buffer to release it.
 const MAX_REST: usize = 16 << 10;
 
-/// The most unused buffers that a thread keeps.
+/// The maximum number of unused buffers that a thread keeps.
 const MAX_SPARE: usize = 4;
 
 thread_local! {
@@ -28,8 +28,8 @@ thread_local! {
 
 /// The input of a connection.
 ///
-/// Its buffer has [`MAX_READ`] bytes, or up to twice the longest received frame. The length in a header alone does not grow
-/// it.
+/// Its buffer has [`MAX_READ`] bytes, or up to twice the longest received frame. The length in a header alone does not
+/// grow it.
 #[derive(Default)]
 pub(super) struct FrameReader {
     /// Empty while the socket is empty.
@@ -48,8 +48,8 @@ impl FrameReader {
         Header::parse(&self.bytes[self.unread.clone()])
     }
 
-    /// Takes the frame of this header, which [`FrameReader::header`] has returned, if it is complete. The payload is unmasked
-    /// and stays until the next read.
+    /// Takes the frame of this header, which [`FrameReader::header`] has returned, if it is complete. The payload is
+    /// unmasked and stays until the next read.
     pub(super) fn take(&mut self, header: &Header) -> bool {
         if self.unread.len() < header.frame_len() {
             return false;

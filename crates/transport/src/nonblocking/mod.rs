@@ -22,14 +22,14 @@ use crate::message::{Arrivals, Incoming, Role};
 use crate::stream::Stream;
 use crate::{Config, Error, Instant};
 
-/// The most socket reads of one call of [`NonblockingConnection::try_read`] for one message.
+/// The maximum number of socket reads of one call of [`NonblockingConnection::try_read`] for one message.
 const READS_PER_CALL: u32 = 16;
 
 /// An open client WebSocket whose calls never block.
 ///
-/// It reads and writes its socket without a runtime, and drives rustls itself. Open it with [`connect_nonblocking`] on a
-/// runtime, and then use it from any thread. Like a [`Reader`](crate::Reader), it returns pings and closes, and the owner
-/// must reply to them.
+/// It reads and writes its socket without a runtime, and drives rustls itself. Open it with [`connect_nonblocking`] on
+/// a runtime, and then use it from any thread. Like a [`Reader`](crate::Reader), it returns pings and closes, and the
+/// owner must reply to them.
 ///
 /// ```no_run
 /// use ticklot_transport::{Config, Error, Incoming, connect_nonblocking};
@@ -59,7 +59,8 @@ const READS_PER_CALL: u32 = 16;
 ///
 /// # Memory
 ///
-/// Calls do not allocate once the buffers have grown to the longest message. With TLS, rustls allocates once for each record.
+/// Calls do not allocate once the buffers have grown to the longest message. With TLS, rustls allocates once for each
+/// record.
 pub struct NonblockingConnection {
     socket: Socket,
     decoder: Decoder,
@@ -86,13 +87,13 @@ struct Closing {
 enum CloseState {
     /// Sends the close frame and waits for the peer's.
     Exchange,
-    /// After the handshake: waits for the server to end the TCP connection. The side that does so first keeps the port in
-    /// TIME_WAIT.
+    /// After the handshake: waits for the server to end the TCP connection. The side that does so first keeps the port
+    /// in TIME_WAIT.
     Drain,
     /// After a failed handshake: flushes the writer.
     Flush,
-    /// Drains the socket until the peer ends the connection: closing a socket with unread data resets the connection, and the
-    /// peer might not receive the close frame.
+    /// Drains the socket until the peer ends the connection: closing a socket with unread data resets the connection,
+    /// and the peer might not receive the close frame.
     HangUp,
     /// The connection has ended.
     Over,
@@ -100,9 +101,10 @@ enum CloseState {
 
 /// Opens a WebSocket as [`connect`](crate::connect) does, for use without a runtime.
 ///
-/// The runtime is needed only for this call, unless the stream is neither TCP nor TLS over TCP. Such a stream (TLS within a
-/// proxy's TLS, or another stream of a dial function) needs the runtime that opened it, running on another thread. Such a
-/// connection is slower. After a pause of the whole process, it may seem idle although bytes are available.
+/// The runtime is needed only for this call, unless the stream is neither TCP nor TLS over TCP. Such a stream (TLS
+/// within a proxy's TLS, or another stream of a dial function) needs the runtime that opened it, running on another
+/// thread. Such a connection is slower. After a pause of the whole process, it may seem idle although bytes are
+/// available.
 ///
 /// # Cancel safety
 ///
@@ -148,8 +150,8 @@ impl NonblockingConnection {
         self.socket.tcp()
     }
 
-    /// The next message or control frame; none if there is no complete one. [`NonblockingConnection::is_idle`] is then true
-    /// if the socket is empty, and false if the call has reached its limit of reads.
+    /// The next message or control frame; none if there is no complete one. [`NonblockingConnection::is_idle`] is then
+    /// true if the socket is empty, and false if the call has reached its limit of reads.
     ///
     /// # Errors
     ///
@@ -200,14 +202,14 @@ impl NonblockingConnection {
     }
 
     /// Records that an idle socket was still empty at `time`: [`Message::idle_at`](crate::Message::idle_at) of the next
-    /// message is then not earlier. `time` must be before the last [`NonblockingConnection::try_read`], or before the last
-    /// [`Poller::poll`] that did not report the connection.
+    /// message is then not earlier. `time` must be before the last [`NonblockingConnection::try_read`], or before the
+    /// last [`Poller::poll`] that did not report the connection.
     pub fn mark_idle(&mut self, time: Instant) {
         self.arrivals.mark_idle(time);
     }
 
-    /// Sends a text message, as far as the socket accepts it. [`NonblockingConnection::flush`] sends the rest. Sending more
-    /// messages before that grows the buffer.
+    /// Sends a text message, as far as the socket accepts it. [`NonblockingConnection::flush`] sends the rest. Sending
+    /// more messages before that grows the buffer.
     ///
     /// # Errors
     ///
@@ -318,8 +320,8 @@ impl NonblockingConnection {
         Ok(())
     }
 
-    /// Continues [`NonblockingConnection::close`] without blocking, and discards incoming messages. Returns true when the
-    /// connection has ended: when the server has ended the TCP connection, or at most 500 ms after
+    /// Continues [`NonblockingConnection::close`] without blocking, and discards incoming messages. Returns true when
+    /// the connection has ended: when the server has ended the TCP connection, or at most 500 ms after
     /// [`Config::close_timeout`](crate::Config::close_timeout). Returns false before a call of `close`.
     ///
     /// # Errors

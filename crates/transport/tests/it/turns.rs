@@ -82,7 +82,7 @@ async fn message(reader: &mut Reader) -> Message<'_> {
     }
 }
 
-/// Reads `count` messages. Returns the most bytes in one poll, and the number of polls.
+/// Reads `count` messages. Returns the maximum number of bytes in one poll, and the number of polls.
 async fn most_in_a_poll(mut reader: Reader, served: &AtomicUsize, count: usize) -> (usize, usize) {
     let (mut most, mut polls) = (0, 0);
     let mut work = pin!(async {

@@ -10,7 +10,7 @@ use super::text::{self, Row};
 use super::theme::{BookStatus, Theme};
 use super::{Scene, latencies, status};
 
-/// The least columns for the program's name.
+/// The minimum number of columns for the program's name.
 const WITH_NAME: usize = 40;
 
 /// Draws the header. `shown` are the books with a ladder.

@@ -67,7 +67,7 @@ fn edge(buffer: &mut Buffer, theme: Theme, area: Rect, title: &str, corners: [&s
     edge.fill(theme.horizontal(), theme.quiet());
 }
 
-/// An area of this size in the middle of `whole`, or as much of it as fits.
+/// An area of this size in the middle of `whole`, limited to `whole`.
 fn middle(whole: Rect, width: usize, height: usize) -> Rect {
     let least = |wanted: usize, there: u16| u16::try_from(wanted).unwrap_or(u16::MAX).min(there);
     let (width, height) = (least(width, whole.width), least(height, whole.height));

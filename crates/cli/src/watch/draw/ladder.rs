@@ -11,10 +11,10 @@ use super::theme::{BookStatus, Theme};
 use super::{Scene, numbers, split_top};
 use crate::watch::model::{self, BookModel};
 
-/// The least rows for a row of headings and a row of sums.
+/// The minimum number of rows for a row of headings and a row of sums.
 const WITH_HEADINGS: u16 = 7;
 
-/// The least columns for a bar.
+/// The minimum number of columns for a bar.
 const BAR: usize = 3;
 
 /// Draws the ladder of a book, and returns the number of levels per side that fit.
@@ -215,7 +215,7 @@ fn centre(row: &mut Row<'_>, scene: &Scene<'_>, book: &BookModel) {
     last_trade(row, theme, book);
 }
 
-/// Draws as much of the last trade as fits.
+/// Draws the parts of the last trade that fit.
 fn last_trade(row: &mut Row<'_>, theme: Theme, book: &BookModel) {
     let Some(last) = book.last_trade else { return };
     let (word, style) = match last.side {

@@ -73,7 +73,7 @@ pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// As many characters as fit into `room` columns.
+/// The longest prefix that fits into `room` columns.
 fn take(chars: impl Iterator<Item = char>, room: usize) -> String {
     let mut used = 0;
     chars
@@ -170,7 +170,7 @@ impl<'a> Row<'a> {
         usize::from(self.right.saturating_sub(self.left))
     }
 
-    /// Writes from the left as much as fits.
+    /// Writes from the left, and truncates the text to the free columns.
     pub(crate) fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let room = self.room();
         if room > 0 {

@@ -9,10 +9,10 @@ use super::{Scene, ladder, latencies, split_top, trades};
 use crate::watch::keys::Layout;
 use crate::watch::model::BookModel;
 
-/// The least rows for the three lines above a ladder.
+/// The minimum number of rows for the three lines above a ladder.
 const WITH_FACTS: u16 = 10;
 
-/// The least rows for trades below the ladder.
+/// The minimum number of rows for trades below the ladder.
 const WITH_TRADES: u16 = 30;
 
 /// Draws the tile, and returns the number of levels per side that fit into its ladder.

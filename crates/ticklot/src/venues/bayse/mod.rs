@@ -55,8 +55,8 @@ pub const REST_URL: &str = "https://relay.bayse.markets";
 /// The server pings about every 54 s (its documentation). 10 s are for the network.
 const SILENCE_LIMIT: Duration = Duration::from_secs(54 + 10);
 
-/// Ten messages in any second (its documentation). The window is 10 % longer, because messages may arrive closer together
-/// than they were sent.
+/// Ten messages in any second (its documentation). The window is 10 % longer, because messages may arrive closer
+/// together than they were sent.
 const RATE_LIMIT: RateLimit = RateLimit {
     messages: 10,
     window: Duration::from_millis(1100),
@@ -65,11 +65,12 @@ const RATE_LIMIT: RateLimit = RateLimit {
 /// The first timeout for the `subscribed` of a subscription.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most books of a feed to which an outcome can be added. Outcomes are only known from messages, so without a limit a
-/// faulty server could add books endlessly.
+/// The maximum number of books of a feed to which an outcome can be added. Outcomes are only known from messages, so
+/// without a limit a faulty server could add books endlessly.
 pub const MAX_BOOKS: usize = 10_000;
 
-/// The default scale: prices in cents, quantities in millionths. The venue publishes no tick size; 0.01 is likely for books.
+/// The default scale: prices in cents, quantities in millionths. The venue publishes no tick size; 0.01 is likely for
+/// books.
 pub const CENTS: Scale = const_scale(2, 6);
 
 /// A connection to an endpoint of Bayse Markets.
@@ -161,9 +162,7 @@ fn completed(given: &str, path: &str) -> Result<String, &'static str> {
     let base = suffixes.find_map(|it| url.path.strip_suffix(it));
     let base = base.unwrap_or(url.path);
     if base.split('/').any(|part| part == "ws") {
-        return Err(
-            "unknown path; expected /ws/v1/markets, /ws/v1/realtime or /ws/v1/user",
-        );
+        return Err("unknown path; expected /ws/v1/markets, /ws/v1/realtime or /ws/v1/user");
     }
     Ok(url::join(url.origin, &format!("{base}{path}"), url.query))
 }
@@ -229,8 +228,8 @@ impl Bayse {
         }
     }
 
-    /// Sets the base URL, which is completed with the path of the endpoint. If it ends with the path of an endpoint, that is
-    /// replaced. A path before it and a query stay.
+    /// Sets the base URL, which is completed with the path of the endpoint. If it ends with the path of an endpoint,
+    /// that is replaced. A path before it and a query stay.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         match completed(url, self.endpoint.path()) {
@@ -243,8 +242,8 @@ impl Bayse {
         self
     }
 
-    /// Sets the currency of the order books. The USD and NGN books of a market have the same ids, so a connection carries
-    /// only one currency.
+    /// Sets the currency of the order books. The USD and NGN books of a market have the same ids, so a connection
+    /// carries only one currency.
     #[must_use]
     pub fn currency(mut self, currency: Currency) -> Self {
         self.currency = currency;
@@ -277,25 +276,25 @@ impl Bayse {
         self
     }
 
-    /// Sets the timeout after which an unconfirmed subscription is sent again. It doubles with each attempt, up to 16 times
-    /// `timeout`. Default: 5 s.
+    /// Sets the timeout after which an unconfirmed subscription is sent again. It doubles with each attempt, up to 16
+    /// times `timeout`. Default: 5 s.
     #[must_use]
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.subscriptions.set_ack_timeout(timeout);
         self
     }
 
-    /// Sends a `ping` message at this interval. [`Event::RoundTrip`](crate::Event::RoundTrip) reports the time until the
-    /// reply. Default: never.
+    /// Sends a `ping` message at this interval. [`Event::RoundTrip`](crate::Event::RoundTrip) reports the time until
+    /// the reply. Default: never.
     #[must_use]
     pub fn ping_every(mut self, interval: Duration) -> Self {
         self.pings.set_interval(interval);
         self
     }
 
-    /// Fetches the books of these outcomes over HTTP when a connection opens, with `depth` levels per side. `base` is the
-    /// base URL ([`REST_URL`]), with or without the path of the request. The snapshots apply only to books that the stream
-    /// has not filled yet, and have [`Source::Request`](crate::events::Source::Request).
+    /// Fetches the books of these outcomes over HTTP when a connection opens, with `depth` levels per side. `base` is
+    /// the base URL ([`REST_URL`]), with or without the path of the request. The snapshots apply only to books that the
+    /// stream has not filled yet, and have [`Source::Request`](crate::events::Source::Request).
     #[must_use]
     pub fn first_books<I: Into<String>>(
         mut self,
@@ -339,8 +338,8 @@ impl Bayse {
         self.subscriptions.iter()
     }
 
-    /// The number of messages without a reply. At most 1,024 are kept. When another message is sent, those older than 16
-    /// times [`Bayse::ack_timeout`] are dropped.
+    /// The number of messages without a reply. At most 1,024 are kept. When another message is sent, those older than
+    /// 16 times [`Bayse::ack_timeout`] are dropped.
     pub fn unanswered(&self) -> usize {
         self.subscriptions.unacknowledged()
     }
@@ -364,7 +363,8 @@ impl Bayse {
         Ok(())
     }
 
-    /// The currency of the books, as subscribed to. For a log without a known currency, that of the last acknowledgement.
+    /// The currency of the books, as subscribed to. For a log without a known currency, that of the last
+    /// acknowledgement.
     fn scope(&self) -> Option<Currency> {
         let is_known = self.is_scoped || !self.router.any;
         is_known.then_some(self.currency).or(self.acknowledged)

@@ -7,10 +7,10 @@ use ticklot_frame::bayse::{Channel, Currency};
 use super::topic::Topic;
 use crate::venue::subscriptions::{self, Name, Subscriptions};
 
-/// The most rooms of a connection.
+/// The maximum number of rooms of a connection.
 pub const MAX_ROOMS: usize = 10_000;
 
-/// The most topics of a message: the venue's limit on market ids.
+/// The maximum number of topics of a message: the venue's limit on market ids.
 const MAX_PER_MESSAGE: usize = ticklot_frame::bayse::MAX_MARKETS;
 
 /// No subscriptions.

@@ -1,13 +1,13 @@
 //! Kraken, WebSocket v2: a spot exchange with a delta feed.
 //!
-//! A connection carries the books and the trades of many symbols. The venue sends a snapshot of each book and then deltas,
-//! truncated to the subscribed depth. Each message contains a checksum of the ten best levels of each side. A lost or
-//! damaged update therefore causes a checksum mismatch, at once or when its levels reach the ten best. The venue does not
-//! verify deeper levels. After a mismatch, only that symbol is unsubscribed and subscribed again.
+//! A connection carries the books and the trades of many symbols. The venue sends a snapshot of each book and then
+//! deltas, truncated to the subscribed depth. Each message contains a checksum of the ten best levels of each side. A
+//! lost or damaged update therefore causes a checksum mismatch, at once or when its levels reach the ten best. The
+//! venue does not verify deeper levels. After a mismatch, only that symbol is unsubscribed and subscribed again.
 //!
 //! The scale of a book is the precision of its instrument. The venue sends the list of instruments at the start of a
-//! connection, and the books are subscribed to after it. Any message proves that quiet books are current; the venue sends
-//! a heartbeat about once a second.
+//! connection, and the books are subscribed to after it. Any message proves that quiet books are current; the venue
+//! sends a heartbeat about once a second.
 //!
 //! ```
 //! use ticklot::kraken::{Depth, Kraken};
@@ -43,10 +43,10 @@ const RATE_LIMIT: RateLimit = RateLimit {
     window: Duration::from_secs(1),
 };
 
-/// The most symbols in one message. The venue documents no limit.
+/// The maximum number of symbols in one message. The venue documents no limit.
 const MAX_SYMBOLS_PER_MESSAGE: usize = 100;
 
-/// The most topics of a connection: more than the venue has instruments.
+/// The maximum number of topics of a connection: more than the venue has instruments.
 pub const MAX_TOPICS: usize = 20_000;
 
 /// The first timeout for the acknowledgement of a subscription.
@@ -55,8 +55,8 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time limit for the list of instruments after the connection opens.
 const INSTRUMENTS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The venue sends a heartbeat at least once a second while there is a subscription (its documentation). After ten missing
-/// ones, the connection is closed.
+/// The venue sends a heartbeat at least once a second while there is a subscription (its documentation). After ten
+/// missing ones, the connection is closed.
 const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection to Kraken.
@@ -128,8 +128,8 @@ impl Kraken {
         venue
     }
 
-    /// Accepts all books without a subscription: for recorded logs. Depth and scale come from the acknowledgements and the
-    /// list of instruments in the log.
+    /// Accepts all books without a subscription: for recorded logs. Depth and scale come from the acknowledgements and
+    /// the list of instruments in the log.
     #[must_use]
     pub fn any() -> Self {
         Self::empty(true)
