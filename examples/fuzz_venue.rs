@@ -7,8 +7,8 @@
 //! libfuzzer_sys::fuzz_target!(|data: &[u8]| { fuzz(data); });
 //! ```
 //!
-//! This program runs it with two thousand random inputs, to test the skeleton itself. `docs/fuzzing.md` describes how
-//! to adapt it.
+//! This program runs it with two thousand random inputs, to test the skeleton itself. `docs/fuzzing.md` describes how to
+//! adapt it.
 
 #[path = "own_venue/frame.rs"]
 mod frame;

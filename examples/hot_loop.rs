@@ -1,8 +1,8 @@
 //! A benchmark loop of only the decoder and the book, in several passes over distinct messages. There is no session, no
 //! clock inside the loop, and no allocation once warm.
 //!
-//! The size of the pool matters: with a few hundred messages, the branch predictor memorizes the text. `benches/` has
-//! the same benchmark with criterion, in comparison with other crates.
+//! The size of the pool matters: with a few hundred messages, the branch predictor memorizes the text. `benches/` has the
+//! same benchmark with criterion, in comparison with other crates.
 
 use std::error::Error;
 use std::hint::black_box;

@@ -2,11 +2,11 @@
 //! stops being live: stale, a gap, crossed or disconnected. It sends no orders, but passes its intents to a function,
 //! which here prints them.
 //!
-//! The feed spins: the main thread reads the socket in a busy loop, which occupies a processor. A program that shares
-//! its processors calls `Feed::run` on a runtime instead. Nothing else changes.
+//! The feed spins: the main thread reads the socket in a busy loop, which occupies a processor. A program that shares its
+//! processors calls `Feed::run` on a runtime instead. Nothing else changes.
 //!
-//! The simulated server sometimes freezes, sends garbage and drops the connection. The program ends when it has
-//! cancelled for each of these reasons.
+//! The simulated server sometimes freezes, sends garbage and drops the connection. The program ends when it has cancelled
+//! for each of these reasons.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -113,8 +113,8 @@ fn against<H: OnMessage<JayX>>(
     Ok((venues, feed))
 }
 
-/// While the thread is idle, it decodes the last order book again, which keeps code and data in the caches. The thread
-/// is not bound to a processor; `pinned_thread.rs` shows that.
+/// While the thread is idle, it decodes the last order book again, which keeps code and data in the caches. The thread is
+/// not bound to a processor; `pinned_thread.rs` shows that.
 fn spin_options() -> SpinOptions {
     let mut options = SpinOptions::default();
     options.keep_warm = Some(Duration::from_micros(100));

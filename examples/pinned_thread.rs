@@ -1,10 +1,10 @@
-//! A feed that spins on a dedicated thread, which is bound to one processor. It passes the best prices to the rest of
-//! the program through a bounded queue.
+//! A feed that spins on a dedicated thread, which is bound to one processor. It passes the best prices to the rest of the
+//! program through a bounded queue.
 //!
 //! The thread never sleeps: it reads its socket in a busy loop and occupies its processor. While it is idle, it decodes
 //! the last order book again every 100 µs, which keeps code and data in the caches. Connecting needs a runtime and may
-//! wait for DNS and handshakes, so `Feed::spin` starts a helper thread for it. The helper is not bound to the
-//! processor, and sleeps while the connection is up.
+//! wait for DNS and handshakes, so `Feed::spin` starts a helper thread for it. The helper is not bound to the processor,
+//! and sleeps while the connection is up.
 //!
 //! `docs/tuning.md` describes the other requirements of such a thread: an isolated processor, a fixed clock rate, and
 //! interrupts on other processors. The program ends after 300 books.
@@ -36,8 +36,8 @@ fn last_processor() -> io::Result<usize> {
     last.ok_or_else(|| io::Error::other("no processor to run on"))
 }
 
-/// Runs the feed on a dedicated thread, bound to `cpu`, for 300 books. Sends the touch of each to `touches`. If the
-/// queue is full, it counts the touch as lost, because it must not wait.
+/// Runs the feed on a dedicated thread, bound to `cpu`, for 300 books. Sends the touch of each to `touches`. If the queue
+/// is full, it counts the touch as lost, because it must not wait.
 fn spawn(url: String, cpu: usize, touches: SyncSender<Touch>) -> JoinHandle<io::Result<u64>> {
     thread::spawn(move || {
         let (mut books_seen, mut lost) = (0, 0);

@@ -1,8 +1,8 @@
 //! Two venues with one handler. It is called on one thread with the books of both venues, so it compares them without
 //! locks or queues.
 //!
-//! The program computes whether YES and NO of a Bayse market together cost less than the one dollar that one of them
-//! will pay, and how the price of JayX has moved meanwhile. It ends after 200 updates of each venue.
+//! The program computes whether YES and NO of a Bayse market together cost less than the one dollar that one of them will
+//! pay, and how the price of JayX has moved meanwhile. It ends after 200 updates of each venue.
 
 use std::error::Error;
 use std::ops::ControlFlow;

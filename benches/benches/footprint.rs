@@ -1,6 +1,6 @@
-//! Counts the cache lines that one message touches. Timings with cold caches are not repeatable, but these counts are,
-//! so CI compares them with `footprint.baseline.json`. The program `count` runs this one under valgrind's lackey, and
-//! reads the addresses of all accesses.
+//! Counts the cache lines that one message touches. Timings with cold caches are not repeatable, but these counts are, so
+//! CI compares them with `footprint.baseline.json`. The program `count` runs this one under valgrind's lackey, and reads
+//! the addresses of all accesses.
 //!
 //! Each row decodes messages until the decoder is warm, then one more between two stores to a mark. The rows run on a
 //! second thread, because the alignment of the main thread's stack depends on the environment.

@@ -1,7 +1,7 @@
 //! Sets a level and reads the best prices, and reads ten levels of both sides, of a deep book with either storage.
 //!
-//! The feed is [`ticklot_benches::walk`]: about 1,100 levels a side, changes of single levels, and a price that leaves
-//! the window. One iteration is a pass over it; times are per message.
+//! The feed is [`ticklot_benches::walk`]: about 1,100 levels a side, changes of single levels, and a price that leaves the
+//! window. One iteration is a pass over it; times are per message.
 
 #![allow(missing_docs)] // criterion's macros generate undocumented functions
 

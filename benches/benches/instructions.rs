@@ -1,5 +1,5 @@
-//! Counts the instructions of each stage with callgrind. Counts are repeatable, unlike timings, so CI compares them
-//! with `instructions.baseline.json`: see the program `count`.
+//! Counts the instructions of each stage with callgrind. Counts are repeatable, unlike timings, so CI compares them with
+//! `instructions.baseline.json`: see the program `count`.
 //!
 //! Each benchmark processes 32 messages of a pool. Its buffers have grown before, and its setup is not counted.
 

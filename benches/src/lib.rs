@@ -15,9 +15,9 @@
 //!
 //! The program `peers` compares ticklot with other crates in one run.
 //!
-//! The inputs are a [`Pool`] of messages, and the recorded logs if they are present ([`recorded`]). Run the timings
-//! with `cargo bench -p ticklot-benches --features criterion`. Add `--bench decode` for one of them, or `-- --test` to
-//! run each once as a check.
+//! The inputs are a [`Pool`] of messages, and the recorded logs if they are present ([`recorded`]). Run the timings with
+//! `cargo bench -p ticklot-benches --features criterion`. Add `--bench decode` for one of them, or `-- --test` to run each
+//! once as a check.
 
 mod deltas;
 mod market;

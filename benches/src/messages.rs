@@ -48,8 +48,8 @@ impl MessageKind {
         }
     }
 
-    /// At least one message, and no more than necessary for `bytes` bytes in all. `seed` determines all of them. No
-    /// message repeats an earlier one.
+    /// At least one message, and no more than necessary for `bytes` bytes in all. `seed` determines all of them. No message
+    /// repeats an earlier one.
     #[must_use]
     pub fn messages(self, seed: u64, bytes: usize) -> Vec<Vec<u8>> {
         let mut rng = Rng::with_seed(seed);

@@ -1,7 +1,7 @@
 //! The recorded logs: real order flow in the venues' formats. They are not part of the project.
 //!
-//! Their folder is the environment variable `TICKLOT_DATA`, or `../shared/data`. A relative path starts from the
-//! workspace's root.
+//! Their folder is the environment variable `TICKLOT_DATA`, or `../shared/data`. A relative path starts from the workspace's
+//! root.
 
 use std::path::{Path, PathBuf};
 

@@ -37,10 +37,10 @@ struct Market {
 
 /// The initial levels of a market that `seed` determines, and its first `steps` messages.
 ///
-/// There are about [`WALK_LEVELS`] levels a side. Levels are added, changed and removed as on a venue's incremental
-/// feed: most near the touch, some deep, and a few beyond any window around the touch. The price moves by single ticks,
-/// with runs of some thousand ticks in one direction, so it leaves any window of the size of the book. Levels in its
-/// path are removed first, best first, as by trades. No message crosses the book, and no side becomes empty.
+/// There are about [`WALK_LEVELS`] levels a side. Levels are added, changed and removed as on a venue's incremental feed:
+/// most near the touch, some deep, and a few beyond any window around the touch. The price moves by single ticks, with runs
+/// of some thousand ticks in one direction, so it leaves any window of the size of the book. Levels in its path are removed
+/// first, best first, as by trades. No message crosses the book, and no side becomes empty.
 #[must_use]
 pub fn walk(seed: u64, steps: usize) -> (Vec<WalkStep>, Vec<WalkStep>) {
     let mut market = Market {

@@ -1,5 +1,5 @@
-//! The codec of a custom venue: decodes frames to borrowed messages and encodes requests. It has no socket and no
-//! clock, and does not allocate once its buffers have grown.
+//! The codec of a custom venue: decodes frames to borrowed messages and encodes requests. It has no socket and no clock,
+//! and does not allocate once its buffers have grown.
 //!
 //! The venue, "Pipe", is fictional. A frame is one message, whose fields are separated by `|`:
 //!

@@ -1,6 +1,6 @@
-//! The protocol of a custom venue on one connection: a state machine without I/O, which receives frames with their
-//! times and queues outgoing messages. [`ticklot::Session`] and [`ticklot::Feed`] implement reconnecting, staleness and
-//! the state of the book.
+//! The protocol of a custom venue on one connection: a state machine without I/O, which receives frames with their times
+//! and queues outgoing messages. [`ticklot::Session`] and [`ticklot::Feed`] implement reconnecting, staleness and the
+//! state of the book.
 
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The simulated venues that the examples share.
 //!
-//! Each example is a program: `cargo run --release -p ticklot-examples --example best_bid_ask`. It starts the servers
-//! of both venues on a separate thread, prints a result and ends. `examples/tests/run.rs` runs all of them.
+//! Each example is a program: `cargo run --release -p ticklot-examples --example best_bid_ask`. It starts the servers of
+//! both venues on a separate thread, prints a result and ends. `examples/tests/run.rs` runs all of them.
 
 use std::io;
 use std::time::Duration;

@@ -20,8 +20,8 @@ pub(crate) enum Rule {
 /// The path of a field, its type, and whether it is required.
 pub(crate) type Spec = (&'static str, Rule, bool);
 
-/// Defines a table of fields, and the function that converts a message to an object. A field is `"name": Rule =
-/// value;`, with `Rule?` for an optional one.
+/// Defines a table of fields, and the function that converts a message to an object. A field is `"name": Rule = value;`,
+/// with `Rule?` for an optional one.
 macro_rules! fields {
     ($table:ident, $fields:ident($it:ident: $message:ty), {
         $($name:literal: $rule:ident $(? $($optional:literal)?)? = $value:expr;)*

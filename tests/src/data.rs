@@ -1,5 +1,5 @@
-//! The recorded data: real order flow in the venues' formats, with the expected books. It is not part of the project.
-//! If it is absent, each test that needs it prints a line and skips.
+//! The recorded data: real order flow in the venues' formats, with the expected books. It is not part of the project. If it
+//! is absent, each test that needs it prints a line and skips.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -11,8 +11,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Splits a line. The objects of its lists must not contain lists or objects, as is the case for levels and trades.
-    /// Other lines lead to more unusual mutations.
+    /// Splits a line. The objects of its lists must not contain lists or objects, as is the case for levels and trades. Other
+    /// lines lead to more unusual mutations.
     #[must_use]
     pub fn new(line: &[u8]) -> Self {
         let (mut texts, mut lists) = (Vec::new(), Vec::new());

@@ -5,8 +5,8 @@ use std::path::Path;
 
 const TABLE: &str = include_str!("../CONTRACT.md");
 
-/// The documented endpoints, channels, messages and errors of Bayse Markets, and the events of JayX. The table must
-/// have a row for each.
+/// The documented endpoints, channels, messages and errors of Bayse Markets, and the events of JayX. The table must have a
+/// row for each.
 const ROWS: &[&str] = &[
     "/ws/v1/markets",
     "/ws/v1/realtime",

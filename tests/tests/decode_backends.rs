@@ -1,5 +1,5 @@
-//! All decoding backends agree on every line: of the recorded logs, of the simulator, and of over a million mutations.
-//! The decoded books also equal those of an independent reader that uses `serde_json`.
+//! All decoding backends agree on every line: of the recorded logs, of the simulator, and of over a million mutations. The
+//! decoded books also equal those of an independent reader that uses `serde_json`.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
@@ -174,8 +174,7 @@ fn same_bayse(one: &BayseResult<'_>, other: &BayseResult<'_>) -> bool {
     }
 }
 
-/// A number's text, quoted or not, as whole steps of 10^-`decimals`, by plain arithmetic. `None` if it is not a whole
-/// one.
+/// A number's text, quoted or not, as whole steps of 10^-`decimals`, by plain arithmetic. `None` if it is not a whole one.
 fn steps(number: &RawValue, decimals: u8) -> Option<i64> {
     let text = number.get();
     let text = text
@@ -407,8 +406,8 @@ fn check_mutations_of(log: &Log) {
     check_mutations(&mut *backends(log), &lines, 1);
 }
 
-// Each takes over a second in a debug build: 200,000 lines, each decoded up to four times. They are separate tests so
-// that they run in parallel.
+// Each takes over a second in a debug build: 200,000 lines, each decoded up to four times. They are separate tests so that
+// they run in parallel.
 
 #[test]
 fn mutations_of_jayx_in_packets() {

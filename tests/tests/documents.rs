@@ -142,8 +142,8 @@ fn is_path(code: &str) -> bool {
 /// Folders that a run creates, which may be missing.
 const MADE: [&str; 3] = ["fuzz/artifacts", "fuzz/corpus", "fuzz/coverage"];
 
-/// The error of a path such as `tests/tests/limits.rs`, or of `FILE.rs::a_test`, if any. In a document it may also
-/// start from the document's folder.
+/// The error of a path such as `tests/tests/limits.rs`, or of `FILE.rs::a_test`, if any. In a document it may also start from
+/// the document's folder.
 fn broken_path(from: &Path, code: &str) -> Option<String> {
     if MADE.iter().any(|made| code.starts_with(made)) {
         return None;
@@ -228,8 +228,8 @@ fn comment(line: &str) -> Option<&str> {
 /// A sentence has fewer words, so that it is easy to read.
 const MAX_WORDS: usize = 45;
 
-/// The first line and the number of words of each sentence that is too long. A code span is one word. List items,
-/// headings, table cells and code blocks are separate sentences, and so are texts around a line of code (`None`).
+/// The first line and the number of words of each sentence that is too long. A code span is one word. List items, headings,
+/// table cells and code blocks are separate sentences, and so are texts around a line of code (`None`).
 fn long_sentences<'a>(lines: impl Iterator<Item = Option<&'a str>>) -> Vec<(usize, usize)> {
     let (mut found, mut start, mut words) = (Vec::new(), 0, 0);
     let (mut in_code, mut fenced) = (false, false);

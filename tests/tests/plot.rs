@@ -193,8 +193,8 @@ fn heat_is_where_levels_are() {
     let (axes, pixels) = both(&known(), &["--price-range=95:107"]);
     assert_eq!((pixels.width, pixels.height()), (1200, 700));
     let heat = |seconds, price| pixels.at(axes.x(seconds, TIMES), axes.y(price, PRICES) + 5.0);
-    // Five pixels below each price, since a line of the grid may be at the price itself. 98.0 and 104.0 have the
-    // maximum and 103.0 has nothing. Levels above 104.0 and below 98.0 are unknown.
+    // Five pixels below each price, since a line of the grid may be at the price itself. 98.0 and 104.0 have the maximum
+    // and 103.0 has nothing. Levels above 104.0 and below 98.0 are unknown.
     assert_eq!(heat(7.0, 98.0), FULL);
     assert_eq!(heat(7.0, 104.0), FULL);
     assert_eq!(heat(7.0, 103.0), NOTHING);
@@ -396,8 +396,8 @@ fn undrawable_log_is_reported() {
     fails(&early, 2, "--until is before it");
 }
 
-/// A log as a recorder writes it: lines name their venue and connection, and connections open and close. JayX's
-/// connection is closed from 8 s to 10 s, and from 20 s on.
+/// A log as a recorder writes it: lines name their venue and connection, and connections open and close. JayX's connection
+/// is closed from 8 s to 10 s, and from 20 s on.
 fn recorded() -> TempFile {
     let log = known();
     let event = |after: u64, dir: &str| {

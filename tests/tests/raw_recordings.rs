@@ -1,5 +1,5 @@
-//! Recorded books of Crypto.com and Polymarket: flat books and ladders equal each other and the data after every
-//! snapshot. Binance's recordings are in `binance_flow.rs`, Kraken's in `crates/ticklot/tests/kraken`.
+//! Recorded books of Crypto.com and Polymarket: flat books and ladders equal each other and the data after every snapshot.
+//! Binance's recordings are in `binance_flow.rs`, Kraken's in `crates/ticklot/tests/kraken`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

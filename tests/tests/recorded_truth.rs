@@ -11,8 +11,7 @@ const COLUMNS: [&str; 12] = [
     "scope", "market",
 ];
 
-/// The rows equal the truth. The recorded truth is older than the last two columns, `scope` and `market`, and has
-/// neither.
+/// The rows equal the truth. The recorded truth is older than the last two columns, `scope` and `market`, and has neither.
 fn assert_is_truth(rows: &str, log: Log) {
     let header = rows.lines().next().unwrap_or_default();
     assert!(header.split(',').eq(COLUMNS), "{rows:.200}");

@@ -1,5 +1,4 @@
-//! The deterministic simulation: no seed violates an invariant, a seed determines the whole run, and seeded bugs are
-//! found.
+//! The deterministic simulation: no seed violates an invariant, a seed determines the whole run, and seeded bugs are found.
 //!
 //! ```sh
 //! cargo run --release -p ticklot-tests --bin simulate -- --seeds 10000

@@ -1,5 +1,5 @@
-//! The two threads of the full-screen view: the feed's side neither waits nor allocates, and the drawing side draws at
-//! most 30 times a second.
+//! The two threads of the full-screen view: the feed's side neither waits nor allocates, and the drawing side draws at most
+//! 30 times a second.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::ops::ControlFlow;
@@ -197,8 +197,8 @@ fn feed_side_allocates_nothing() {
     assert!(first > 0, "the first pass grows the buffers");
     assert_eq!(second, 0);
 
-    // A line that is not JSON makes the book a gap until its next update. Meanwhile the session lists it among the
-    // books that need a snapshot: two allocations for each gap.
+    // A line that is not JSON makes the book a gap until its next update. Meanwhile the session lists it among the books
+    // that need a snapshot: two allocations for each gap.
     let bayse = Bayse::any().scale(books::bayse_scale()).build().unwrap();
     frames.insert(300, b"no json at all".to_vec());
     let (_, second) = count(bayse, view(), &frames);

@@ -2,9 +2,9 @@
 //! `cargo run -p ticklot-benches --features instructions --bin count`.
 //!
 //! It runs the benchmark `instructions` under callgrind and the benchmark `footprint` under lackey. Both are tools of
-//! valgrind. It prints each count next to its baseline from `instructions.baseline.json` or `footprint.baseline.json`,
-//! and fails if a count is missing or exceeds its baseline by more than the tolerance. Counts depend on the compiler.
-//! After a new compiler, or an intended increase, `--bless` writes the files again.
+//! valgrind. It prints each count next to its baseline from `instructions.baseline.json` or `footprint.baseline.json`, and
+//! fails if a count is missing or exceeds its baseline by more than the tolerance. Counts depend on the compiler. After a
+//! new compiler, or an intended increase, `--bless` writes the files again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::env;

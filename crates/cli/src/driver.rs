@@ -53,8 +53,7 @@ impl Driver {
             }));
         };
         let (is_running, is_over) = oneshot::channel::<()>();
-        // Started before the calling thread is bound to a processor, because a thread inherits the affinity of its
-        // parent.
+        // Started before the calling thread is bound to a processor, because a thread inherits the affinity of its parent.
         let stopper = thread::Builder::new()
             .name("stopper".to_owned())
             .spawn(move || {
@@ -106,8 +105,7 @@ async fn stop_when_due(handle: ShutdownHandle, after: Option<Duration>, hangs_up
     handle.stop();
 }
 
-/// Reports a connection's end as an error unless it was requested or, with `no_reconnect`, a normal close by the
-/// server.
+/// Reports a connection's end as an error unless it was requested or, with `no_reconnect`, a normal close by the server.
 pub(crate) fn check_end(end: &ConnectionSummary, no_reconnect: bool) -> Result<(), Failure> {
     match end.reason {
         Disconnect::Stopped => Ok(()),

@@ -24,8 +24,8 @@ impl TimeSpec {
         }
     }
 
-    /// Whether it is after `other` in a log that begins at `first`. While `first` is unknown, only times of the same
-    /// kind can be compared, and the result for others is false.
+    /// Whether it is after `other` in a log that begins at `first`. While `first` is unknown, only times of the same kind
+    /// can be compared, and the result for others is false.
     pub(crate) fn is_after(self, other: Self, first: Option<u64>) -> bool {
         let alike = std::mem::discriminant(&self) == std::mem::discriminant(&other);
         let first = first.or(alike.then_some(0));
@@ -33,8 +33,8 @@ impl TimeSpec {
     }
 }
 
-/// Parses a time of RFC 3339 in UTC; `T`, `Z` and the fraction are optional. A fraction needs digits. Second 60 is
-/// valid only as the leap second at 23:59, and means the next second, as in Unix time.
+/// Parses a time of RFC 3339 in UTC; `T`, `Z` and the fraction are optional. A fraction needs digits. Second 60 is valid
+/// only as the leap second at 23:59, and means the next second, as in Unix time.
 fn rfc3339(text: &str) -> Option<u64> {
     let is_leap = text.get(17..19) == Some("60");
     let has_digits = text

@@ -1,5 +1,5 @@
-//! Compares `--json` with `docs/json.md`: every object has exactly the fields of its table, with the types that the
-//! table states.
+//! Compares `--json` with `docs/json.md`: every object has exactly the fields of its table, with the types that the table
+//! states.
 
 #![cfg(unix)] // servers are stopped by `kill`
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking

@@ -44,8 +44,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a command line on a terminal of this size. Writes the terminal's settings before and after it, its process
-    /// id and its status to files.
+    /// Runs a command line on a terminal of this size. Writes the terminal's settings before and after it, its process id
+    /// and its status to files.
     fn run((columns, rows): (u16, u16), command: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -17,8 +17,8 @@ pub const INVALID_PAYLOAD: u16 = 1007;
 /// A message longer than the limit.
 pub const TOO_LARGE: u16 = 1009;
 
-/// Whether a close frame may contain `code`: the codes that RFC 6455 and the IANA registry define for it, and the
-/// ranges for libraries and applications.
+/// Whether a close frame may contain `code`: the codes that RFC 6455 and the IANA registry define for it, and the ranges for
+/// libraries and applications.
 #[must_use]
 pub const fn is_allowed(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)

@@ -26,8 +26,7 @@ use crate::tls::Roots;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The time limit of DNS lookup and TCP connect together, over all addresses of the host or its proxy. Default: 5
-    /// s.
+    /// The time limit of DNS lookup and TCP connect together, over all addresses of the host or its proxy. Default: 5 s.
     pub connect_timeout: Duration,
     /// The time limit of the TLS handshake. Default: 5 s.
     pub tls_timeout: Duration,
@@ -39,8 +38,8 @@ pub struct Config {
     pub write_timeout: Duration,
     /// The time limit of waiting for the peer in the close handshake. Default: 2 s.
     pub close_timeout: Duration,
-    /// The longest message in bytes, counting all its fragments, and the longest body of an HTTP response. Default: 2
-    /// MiB; the longest recorded message of a venue has 0.5 MiB.
+    /// The longest message in bytes, counting all its fragments, and the longest body of an HTTP response. Default: 2 MiB;
+    /// the longest recorded message of a venue has 0.5 MiB.
     pub max_message_size: usize,
     #[cfg(feature = "tls-no-provider")]
     roots: Roots,
@@ -82,8 +81,8 @@ const RESERVED: [HeaderName; 8] = [
 ];
 
 impl Config {
-    /// Adds a header to the upgrade request and to HTTP requests. `Debug` hides its value. A `User-Agent` replaces the
-    /// default one, which is `ticklot/` and the version.
+    /// Adds a header to the upgrade request and to HTTP requests. `Debug` hides its value. A `User-Agent` replaces the default
+    /// one, which is `ticklot/` and the version.
     ///
     /// `Sec-WebSocket-Protocol` requests subprotocols. A server that selects an unrequested one is refused.
     ///
@@ -124,8 +123,8 @@ impl Config {
     /// for example. Its arguments are the host (a name, or an IP address without brackets) and the port of the URL, or
     /// of the proxy if there is one. TLS and HTTP run over its stream.
     ///
-    /// [`Config::connect_timeout`] applies: the future is dropped after it. Its error becomes [`Error::Connect`].
-    /// Convert a [`TcpStream`](tokio::net::TcpStream) with `Stream::from`, and set `TCP_NODELAY` on it.
+    /// [`Config::connect_timeout`] applies: the future is dropped after it. Its error becomes [`Error::Connect`]. Convert a
+    /// [`TcpStream`](tokio::net::TcpStream) with `Stream::from`, and set `TCP_NODELAY` on it.
     ///
     /// ```
     /// use ticklot_transport::{Config, Stream};

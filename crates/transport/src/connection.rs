@@ -21,8 +21,8 @@ pub(crate) const LINGER: Duration = Duration::from_millis(250);
 
 /// An open WebSocket.
 ///
-/// It replies to pings, echoes a close frame, and closes with the code of RFC 6455 after a protocol violation. Dropping
-/// it drops the TCP connection without a close frame; [`Connection::close`] performs the close handshake.
+/// It replies to pings, echoes a close frame, and closes with the code of RFC 6455 after a protocol violation. Dropping it
+/// drops the TCP connection without a close frame; [`Connection::close`] performs the close handshake.
 #[derive(Debug)]
 pub struct Connection {
     reader: Reader,
@@ -50,17 +50,17 @@ impl Connection {
 
     /// The server's side of a stream, after the HTTP upgrade.
     ///
-    /// `leftover` contains the bytes that were read after the head of the request, which may be the first frames. For
-    /// the upgrade itself, see [`accept_key`](crate::accept_key).
+    /// `leftover` contains the bytes that were read after the head of the request, which may be the first frames. For the
+    /// upgrade itself, see [`accept_key`](crate::accept_key).
     pub fn accept(stream: impl Into<Stream>, leftover: Bytes, config: &Config) -> Self {
         Self::new(stream.into().with_leftover(leftover), Role::Server, config)
     }
 
     /// Waits for the next message; `None` after a clean close by either side.
     ///
-    /// It replies to pings, drops pongs, and echoes the code of the peer's close frame. A client then waits for the
-    /// server to close the TCP connection, at most [`Config::close_timeout`]. After a protocol violation, it sends a
-    /// close frame with the code before it returns the error.
+    /// It replies to pings, drops pongs, and echoes the code of the peer's close frame. A client then waits for the server
+    /// to close the TCP connection, at most [`Config::close_timeout`]. After a protocol violation, it sends a close frame
+    /// with the code before it returns the error.
     ///
     /// # Cancel safety
     ///
@@ -115,8 +115,8 @@ impl Connection {
         self.writer.ping(payload).await
     }
 
-    /// Sends a close frame, discards incoming messages until the peer's close frame, and shuts the TCP connection down,
-    /// all within [`Config::close_timeout`]. Does nothing on a connection that has ended.
+    /// Sends a close frame, discards incoming messages until the peer's close frame, and shuts the TCP connection down, all
+    /// within [`Config::close_timeout`]. Does nothing on a connection that has ended.
     ///
     /// # Cancel safety
     ///
@@ -125,8 +125,8 @@ impl Connection {
     /// # Errors
     ///
     /// - [`Error::Argument`] for a code that [may not be sent](crate::close::is_allowed); the connection stays open.
-    /// - [`Error::Timeout`] if the peer sends no close frame in time, and [`Error::Dropped`] if it ends the TCP
-    ///   connection instead.
+    /// - [`Error::Timeout`] if the peer sends no close frame in time, and [`Error::Dropped`] if it ends the TCP connection
+    ///   instead.
     /// - All others as [`Reader::read`].
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), Error> {
         if self.over {
@@ -174,8 +174,8 @@ impl Connection {
         })
     }
 
-    /// Queues the reply to a control frame. The next read sends it first. After our close frame no reply can be sent,
-    /// and none is needed.
+    /// Queues the reply to a control frame. The next read sends it first. After our close frame no reply can be sent, and
+    /// none is needed.
     fn reply(&mut self, event: Event) {
         let _ = match event {
             Event::Ping => self.writer.queue_pong(self.reader.control()),

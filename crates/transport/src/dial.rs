@@ -22,10 +22,9 @@ use crate::url::Target;
 
 /// Opens a WebSocket: TCP, TLS for `wss://`, and the HTTP upgrade.
 ///
-/// The addresses of the host are raced (RFC 8305, Happy Eyeballs): the next attempt starts when one fails, or
-/// concurrently after 250 ms. Each step has its own time limit and its own [`Error`] variant. See
-/// [`Config::with_proxy`] to connect through a proxy, and [`Config::with_dial`] to connect over the caller's own
-/// stream.
+/// The addresses of the host are raced (RFC 8305, Happy Eyeballs): the next attempt starts when one fails, or concurrently
+/// after 250 ms. Each step has its own time limit and its own [`Error`] variant. See [`Config::with_proxy`] to connect
+/// through a proxy, and [`Config::with_dial`] to connect over the caller's own stream.
 ///
 /// # Cancel safety
 ///
@@ -182,9 +181,9 @@ async fn tcp_to(
 /// The Connection Attempt Delay of RFC 8305, section 5: the next address is then tried concurrently.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Connects to the first address that accepts. The next attempt starts when one fails, or after [`ATTEMPT_DELAY`];
-/// started attempts continue. The address families alternate, beginning with that of the first address (RFC 8305,
-/// section 4), so that a family without a route costs one delay.
+/// Connects to the first address that accepts. The next attempt starts when one fails, or after [`ATTEMPT_DELAY`]; started
+/// attempts continue. The address families alternate, beginning with that of the first address (RFC 8305, section 4), so
+/// that a family without a route costs one delay.
 async fn race<T, F: Future<Output = io::Result<T>>>(
     addresses: &[SocketAddr],
     dial: impl Fn(SocketAddr) -> F,

@@ -51,8 +51,8 @@ impl Phase {
 
 /// The reason why a connection or an HTTP request failed.
 ///
-/// Errors are logged. Request headers and the values of query parameters may contain credentials, so no variant
-/// includes them. [`Error::Refused`] contains the path of the URL, and the start of the response's body.
+/// Errors are logged. Request headers and the values of query parameters may contain credentials, so no variant includes
+/// them. [`Error::Refused`] contains the path of the URL, and the start of the response's body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -115,8 +115,8 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
         /// `Retry-After`: seconds, or a date in any of the three formats of RFC 9110 (section 5.6.7), relative to the
-        /// response's `Date`, or to the system clock without one. Zero for a date in the past, and `u64::MAX` seconds
-        /// for a larger number: callers must limit it.
+        /// response's `Date`, or to the system clock without one. Zero for a date in the past, and `u64::MAX` seconds for a
+        /// larger number: callers must limit it.
         retry_after: Option<Duration>,
         /// The response.
         response: Box<RefusedResponse>,
@@ -193,8 +193,8 @@ impl Error {
         }
     }
 
-    /// Converts an error of the open socket. rustls reports a missing `close_notify` as `UnexpectedEof`, where TCP
-    /// reports an end of file.
+    /// Converts an error of the open socket. rustls reports a missing `close_notify` as `UnexpectedEof`, where TCP reports an
+    /// end of file.
     pub(crate) fn from_socket(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             Self::Dropped

@@ -1,8 +1,8 @@
 //! An HTTP/1.1 connection for consecutive requests, without a task that drives it.
 //!
-//! hyper splits a client connection into a sender and a future that performs the I/O, which programs usually spawn.
-//! Here, [`HttpConnection::fetch`] polls that future during a request, and [`HttpConnection::is_idle`] polls it once to
-//! detect that the server has closed the connection.
+//! hyper splits a client connection into a sender and a future that performs the I/O, which programs usually spawn. Here,
+//! [`HttpConnection::fetch`] polls that future during a request, and [`HttpConnection::is_idle`] polls it once to detect
+//! that the server has closed the connection.
 
 use std::future::poll_fn;
 use std::io;

@@ -3,15 +3,15 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A point in time on a monotonic clock that also advances while the system is suspended: the age of a book includes
-/// the hours for which a laptop was closed.
+/// A point in time on a monotonic clock that also advances while the system is suspended: the age of a book includes the
+/// hours for which a laptop was closed.
 ///
-/// The clock is `CLOCK_BOOTTIME` on Linux and Android, and on Apple's systems the equivalent `CLOCK_MONOTONIC`. It is
-/// read through the C library, so tools that replace the clock (libfaketime, for example) work. On other systems it is
+/// The clock is `CLOCK_BOOTTIME` on Linux and Android, and on Apple's systems the equivalent `CLOCK_MONOTONIC`. It is read
+/// through the C library, so tools that replace the clock (libfaketime, for example) work. On other systems it is
 /// [`std::time::Instant`], which includes suspended time on Windows and depends on the kernel elsewhere.
 ///
-/// It differs from tokio's clock: [`tokio::time::Instant`] stops during a suspend on Linux, and `tokio::time::pause`
-/// affects only that one.
+/// It differs from tokio's clock: [`tokio::time::Instant`] stops during a suspend on Linux, and `tokio::time::pause` affects
+/// only that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 

@@ -20,8 +20,8 @@
 //! # Reading and writing at the same time
 //!
 //! Every call is cancel safe, so a `select!` loop may drop a read each time a timer fires. The two halves of
-//! [`Connection::split`] work concurrently: one task can write while the same read stays pending. The owner of the
-//! halves replies to pings and closes:
+//! [`Connection::split`] work concurrently: one task can write while the same read stays pending. The owner of the halves
+//! replies to pings and closes:
 //!
 //! ```no_run
 //! use std::pin::pin;

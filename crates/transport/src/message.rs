@@ -126,8 +126,8 @@ pub enum Incoming<'a> {
     Close {
         /// The code, or [`NO_STATUS`](crate::close::NO_STATUS) if the frame has none.
         code: u16,
-        /// The reason, often empty. At most 123 bytes: a control frame has at most 125, and the code takes two (RFC
-        /// 6455, section 5.5).
+        /// The reason, often empty. At most 123 bytes: a control frame has at most 125, and the code takes two (RFC 6455,
+        /// section 5.5).
         reason: &'a str,
     },
 }

@@ -35,8 +35,8 @@ impl Proxy {
     /// default port 80 or 443. A user name and a password, percent-encoded, are sent as `Proxy-Authorization: Basic`.
     ///
     /// `no_proxy` lists the hosts to connect to directly, in the format of curl's `NO_PROXY`: names (including their
-    /// subdomains), IP addresses and networks such as `10.0.0.0/8`, separated by commas, or `*` for all hosts. An entry
-    /// with a port, such as `host:8443` or `[::1]:8443`, matches only this port.
+    /// subdomains), IP addresses and networks such as `10.0.0.0/8`, separated by commas, or `*` for all hosts. An entry with
+    /// a port, such as `host:8443` or `[::1]:8443`, matches only this port.
     ///
     /// # Errors
     ///

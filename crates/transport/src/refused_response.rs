@@ -6,8 +6,7 @@ use hyper::StatusCode;
 
 /// A response that refused a request.
 ///
-/// Its texts are from the server. Control characters and characters that change the text direction are replaced by
-/// spaces.
+/// Its texts are from the server. Control characters and characters that change the text direction are replaced by spaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefusedResponse {

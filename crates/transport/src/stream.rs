@@ -45,8 +45,8 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 impl Stream {
-    /// A stream of any type, such as a Unix socket or one in memory. Its calls are virtual: prefer `From` for TCP and
-    /// TLS streams of `tokio`.
+    /// A stream of any type, such as a Unix socket or one in memory. Its calls are virtual: prefer `From` for TCP and TLS
+    /// streams of `tokio`.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self::of(Socket::Other(Box::new(stream)))
     }

@@ -42,9 +42,9 @@ impl Roots {
         path.map(Self::from_pem_file).transpose()
     }
 
-    /// Only the authorities of a PEM file. Certificates that are not valid authorities are ignored, because a system's
-    /// list may contain some. Blocks while it reads the file. The result is [`Roots::Custom`]: its clones share the
-    /// list and the TLS sessions.
+    /// Only the authorities of a PEM file. Certificates that are not valid authorities are ignored, because a system's list
+    /// may contain some. Blocks while it reads the file. The result is [`Roots::Custom`]: its clones share the list and the
+    /// TLS sessions.
     ///
     /// # Errors
     ///

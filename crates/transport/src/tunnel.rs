@@ -31,8 +31,7 @@ impl Hop {
         Ok(stream.with_leftover(leftover))
     }
 
-    /// Builds the request. Of the configured headers, it contains only `User-Agent`: others may be credentials for the
-    /// host.
+    /// Builds the request. Of the configured headers, it contains only `User-Agent`: others may be credentials for the host.
     fn request(&self, peer: &str, extra: &HeaderMap) -> Result<Request<String>, Error> {
         let reason = "a host that a CONNECT request cannot contain";
         let mut request = Request::new(String::new());

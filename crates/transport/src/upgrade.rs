@@ -28,8 +28,7 @@ pub fn accept_key(key: &str) -> String {
     BASE64_STANDARD.encode(hash.finalize())
 }
 
-/// Requests the upgrade and checks the response. Frames that were read with the response stay at the front of the
-/// stream.
+/// Requests the upgrade and checks the response. Frames that were read with the response stay at the front of the stream.
 pub(crate) async fn upgrade(
     stream: Stream,
     target: &Target,
@@ -48,8 +47,8 @@ pub(crate) async fn upgrade(
     Ok(stream.with_leftover(leftover))
 }
 
-/// A random key. It protects against caches that replay an old response, not against attackers, so the randomness of
-/// the standard library's hash maps suffices.
+/// A random key. It protects against caches that replay an old response, not against attackers, so the randomness of the
+/// standard library's hash maps suffices.
 fn new_key() -> String {
     let random = || RandomState::new().build_hasher().finish().to_ne_bytes();
     BASE64_STANDARD.encode([random(), random()].concat())

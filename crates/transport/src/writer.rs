@@ -85,8 +85,8 @@ impl Writer {
 
     /// Sends a close frame, after which nothing can be sent. A second call does nothing.
     ///
-    /// With [`NO_STATUS`](crate::close::NO_STATUS), the frame has no payload. A reason of more than 123 bytes is
-    /// truncated at a character boundary.
+    /// With [`NO_STATUS`](crate::close::NO_STATUS), the frame has no payload. A reason of more than 123 bytes is truncated at
+    /// a character boundary.
     ///
     /// # Errors
     ///

@@ -285,8 +285,7 @@ async fn assert_ended(connection: &mut Connection, result: &Option<Result<(), Er
     }
 }
 
-/// Checks that the written frames are a pong for each ping, in order, and a close if required, with the mask of this
-/// side.
+/// Checks that the written frames are a pong for each ping, in order, and a close if required, with the mask of this side.
 fn assert_replies(
     written: &[u8],
     side: Side,

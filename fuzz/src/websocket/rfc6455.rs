@@ -31,8 +31,8 @@ pub(crate) enum Ending {
     Closed,
     /// A violation. A reader may report the close code of any violated rule.
     Violation(BTreeSet<u16>),
-    /// The bytes end within a frame or after one. If an incomplete head violates rules already, a reader may report one
-    /// of these codes instead.
+    /// The bytes end within a frame or after one. If an incomplete head violates rules already, a reader may report one of
+    /// these codes instead.
     Truncated(BTreeSet<u16>),
 }
 

@@ -1,5 +1,5 @@
-//! Checks that `ticklot-book` needs no std: a static library that defines a panic handler. If it linked std, there
-//! would be two panic handlers, and it would not build.
+//! Checks that `ticklot-book` needs no std: a static library that defines a panic handler. If it linked std, there would be
+//! two panic handlers, and it would not build.
 
 #![no_std]
 

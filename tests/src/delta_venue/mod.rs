@@ -1,8 +1,7 @@
-//! A venue with numbered deltas, for tests: Binance's recorded order books, and the variants of the simulation's
-//! server.
+//! A venue with numbered deltas, for tests: Binance's recorded order books, and the variants of the simulation's server.
 //!
-//! Deltas continue while a snapshot is requested, and the book bridges them. A variant of the venue has a stream that
-//! the client subscribes to, a checksum, or snapshots on the stream:
+//! Deltas continue while a snapshot is requested, and the book bridges them. A variant of the venue has a stream that the
+//! client subscribes to, a checksum, or snapshots on the stream:
 //!
 //! ```text
 //! client  {"subscribe":"SYMBOL"}                    repeated after a while without an effect
@@ -142,8 +141,7 @@ impl DeltaVenue {
         self
     }
 
-    /// The same connection, which subscribes to its symbols. It repeats subscriptions without an effect after
-    /// `timeout`.
+    /// The same connection, which subscribes to its symbols. It repeats subscriptions without an effect after `timeout`.
     #[must_use]
     pub fn with_subscriptions(mut self, timeout: Duration) -> Self {
         self.ack_timeout = Some(timeout);

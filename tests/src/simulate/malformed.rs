@@ -16,8 +16,7 @@ const EITHER: [&str; 10] = [
     r#"{"type":"no_such_kind","timestamp":1}"#,
 ];
 
-/// Invalid books: off the grid, a repeated price, a negative quantity, a number that is too large, not a number, no
-/// quantity.
+/// Invalid books: off the grid, a repeated price, a negative quantity, a number that is too large, not a number, no quantity.
 const BAYSE_BOOKS: [&str; 6] = [
     r#"[{"price":0.605,"quantity":5}]"#,
     r#"[{"price":0.60,"quantity":5},{"price":0.60,"quantity":6}]"#,

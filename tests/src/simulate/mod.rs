@@ -1,5 +1,5 @@
-//! Three venues and the client's sessions in one process and in virtual time, over a simulated network with faults. The
-//! seed determines the whole run.
+//! Three venues and the client's sessions in one process and in virtual time, over a simulated network with faults. The seed
+//! determines the whole run.
 //!
 //! ```text
 //! oracle: the servers' books over time, the traffic, the user's subscriptions

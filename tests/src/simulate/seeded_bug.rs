@@ -1,5 +1,5 @@
-//! Seeded bugs, which the simulation has to find. A bug wraps the session under test or its handler, so the library
-//! itself contains none.
+//! Seeded bugs, which the simulation has to find. A bug wraps the session under test or its handler, so the library itself
+//! contains none.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -128,8 +128,8 @@ const REFILL: Duration = Duration::from_millis(110);
 /// An interval of messages at which the session's sliding window delays none.
 const SPACING: Duration = Duration::from_millis(125);
 
-/// A token bucket instead of the session's sliding window. It circumvents the window by giving the session times that
-/// are far enough apart.
+/// A token bucket instead of the session's sliding window. It circumvents the window by giving the session times that are
+/// far enough apart.
 #[derive(Debug, Default)]
 pub(super) struct TokenBucket {
     /// The time at which the bucket is full again.

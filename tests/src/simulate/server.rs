@@ -159,8 +159,7 @@ impl Simulation {
         }
     }
 
-    /// Writes the session's messages as far as the buffers have room. Once all are written, reads the client's
-    /// messages.
+    /// Writes the session's messages as far as the buffers have room. Once all are written, reads the client's messages.
     pub(super) fn pump(&mut self, link: u32) {
         loop {
             self.write(link);

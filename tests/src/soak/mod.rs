@@ -1,8 +1,8 @@
 //! A soak test: both venues with faults over real sockets, in one process and on one thread.
 //!
-//! Each time that all books of a connection are live again, its venue's markets are paused until each of these books
-//! equals the server's, level by level. The memory, the descriptors and the tasks of the process are monitored. At the
-//! end they must be back at their first values.
+//! Each time that all books of a connection are live again, its venue's markets are paused until each of these books equals
+//! the server's, level by level. The memory, the descriptors and the tasks of the process are monitored. At the end they
+//! must be back at their first values.
 
 mod connection_check;
 mod process_usage;

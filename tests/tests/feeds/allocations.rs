@@ -215,8 +215,8 @@ fn count_second_decoding(frames: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bo
     pass()
 }
 
-/// With every backend. Some order books have spaces, which makes another template, or change their key order, which
-/// needs the general path.
+/// With every backend. Some order books have spaces, which makes another template, or change their key order, which needs
+/// the general path.
 #[test]
 fn backends_do_not_allocate() {
     let spaced = |frame: &[u8]| {
@@ -462,8 +462,8 @@ fn recording(frames: &[(u64, Vec<u8>)]) -> Arc<Recording> {
     Arc::new(Recording { frames: all })
 }
 
-/// Plays a [`recording`] through a real connection. Returns the allocations of each pass but the first. The server runs
-/// on another thread, so only the client's allocations are counted.
+/// Plays a [`recording`] through a real connection. Returns the allocations of each pass but the first. The server runs on
+/// another thread, so only the client's allocations are counted.
 fn count_passes<V: Venue + 'static>(venue: V, mut feed: Feed<Passes>) -> Vec<u64> {
     let mut options = Options::default();
     options.reconnect.after_close = false;

@@ -1,5 +1,5 @@
-//! Invalid input affects nothing else: each case is an error that names the cause and the position, and the feed or
-//! replay continues.
+//! Invalid input affects nothing else: each case is an error that names the cause and the position, and the feed or replay
+//! continues.
 
 use std::io::Write;
 use std::ops::ControlFlow;

@@ -246,9 +246,8 @@ impl OnMessage<JayX> for Recorded {
     }
 }
 
-/// The candles equal the log's last message about each, and the log's trades lie within them. A message of the logs
-/// lists at most twenty trades, so the trades do not add up to the candles' volumes. The test above compares the
-/// volumes.
+/// The candles equal the log's last message about each, and the log's trades lie within them. A message of the logs lists
+/// at most twenty trades, so the trades do not add up to the candles' volumes. The test above compares the volumes.
 #[test]
 fn recorded_candles_equal_their_trades() {
     for log in LOGS.iter().filter(|log| log.venue == VenueName::JAYX) {

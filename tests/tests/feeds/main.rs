@@ -34,9 +34,9 @@ fn listen() -> (TcpListener, String) {
     (TcpListener::from_std(listener).unwrap(), url)
 }
 
-/// Runs this binary's tests once more, with the environment variable that makes feeds spin. A second binary would have
-/// to be compiled too. It takes seconds, since it runs all other tests one at a time. The number of concurrent tests
-/// stays the same, because this test occupies a thread of the harness meanwhile.
+/// Runs this binary's tests once more, with the environment variable that makes feeds spin. A second binary would have to
+/// be compiled too. It takes seconds, since it runs all other tests one at a time. The number of concurrent tests stays
+/// the same, because this test occupies a thread of the harness meanwhile.
 #[test]
 fn passes_with_spinning_feeds() {
     if env::var_os(SPIN).is_some() {

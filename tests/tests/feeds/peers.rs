@@ -1,6 +1,6 @@
-//! Interop with clients and servers that share no code with this project: they use Node's `ws` and Python's
-//! `websockets`. `tests/peers/install` installs them. Without it, each of these tests prints a line and skips, or fails
-//! if `TICKLOT_PEERS` is `required`.
+//! Interop with clients and servers that share no code with this project: they use Node's `ws` and Python's `websockets`.
+//! `tests/peers/install` installs them. Without it, each of these tests prints a line and skips, or fails if
+//! `TICKLOT_PEERS` is `required`.
 
 use std::time::Duration;
 

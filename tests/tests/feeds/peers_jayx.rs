@@ -1,6 +1,6 @@
-//! JayX's interop with clients and servers that share no code with this project: they use Node's `socket.io` and `ws`,
-//! and Python's `python-socketio`. `tests/peers/install` installs them. Without it, each of these tests prints a line
-//! and skips, or fails if `TICKLOT_PEERS` is `required`.
+//! JayX's interop with clients and servers that share no code with this project: they use Node's `socket.io` and `ws`, and
+//! Python's `python-socketio`. `tests/peers/install` installs them. Without it, each of these tests prints a line and
+//! skips, or fails if `TICKLOT_PEERS` is `required`.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -83,8 +83,7 @@ async fn plain_client_is_served() {
 
 // ---- foreign servers, our client
 
-/// The documented book and its trades, and the next update. Trades that an earlier connection reported are not
-/// repeated.
+/// The documented book and its trades, and the next update. Trades that an earlier connection reported are not repeated.
 const BOOK: &str = "book 997207@6657678 | 1004817@6684363 2993562@6751207; last 6667418+";
 const TRADES: &str = "trades 591@6670338+1716136436747 3779@6667418+1716136436758";
 const LATER: &str = "book 5@6657679 |; last 6657679-";
@@ -252,8 +251,8 @@ fn own_message(message: &Message<'_>) -> String {
     }
 }
 
-/// A scenario of the server, and the handler's events. The handler stops the feed at the last event but one; the last
-/// one reports the stop.
+/// A scenario of the server, and the handler's events. The handler stops the feed at the last event but one; the last one
+/// reports the stop.
 struct Scenario {
     name: &'static str,
     connections: usize,

@@ -178,8 +178,8 @@ pub(crate) struct Frame {
 
 impl Frame {
     fn new(bytes: &[u8]) -> anyhow::Result<Self> {
-        // Without spare capacity, so that the frames are adjacent in memory. With gaps between them, the processor does
-        // not prefetch the next one.
+        // Without spare capacity, so that the frames are adjacent in memory. With gaps between them, the processor does not
+        // prefetch the next one.
         let mut buffer = String::with_capacity(bytes.len() + simdjson::PADDING);
         buffer.push_str(str::from_utf8(bytes)?);
         buffer.extend([' '; simdjson::PADDING]);

@@ -1,5 +1,4 @@
-//! Measures ticklot and its peers in one run: `cargo run --profile bench -p ticklot-benches --features peers --bin
-//! peers`.
+//! Measures ticklot and its peers in one run: `cargo run --profile bench -p ticklot-benches --features peers --bin peers`.
 //!
 //! The modules describe the method; the results are in `COMPARE.md`.
 
@@ -116,8 +115,8 @@ mod tests {
 
     #[test]
     fn all_contenders_agree() {
-        // Small pools, since this checks agreement and not speed. The program checks its inputs again. The test still
-        // takes seconds, because every contender reads the recorded logs three times.
+        // Small pools, since this checks agreement and not speed. The program checks its inputs again. The test still takes
+        // seconds, because every contender reads the recorded logs three times.
         let plan = Plan {
             case: None,
             rounds: Rounds {

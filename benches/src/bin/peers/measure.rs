@@ -1,12 +1,12 @@
 //! Contenders, and how they are timed side by side.
 //!
-//! A case is one input and several contenders, which are timed in many short rounds. In each round every contender
-//! processes one slice of the input. The first contender of a round is the last one of the next, so a temporary
-//! slowdown of the machine affects all of them. In a round each contender has another slice, so none finds its text in
-//! a cache that another one has just filled. Over the rounds each processes all slices equally often.
+//! A case is one input and several contenders, which are timed in many short rounds. In each round every contender processes
+//! one slice of the input. The first contender of a round is the last one of the next, so a temporary slowdown of the
+//! machine affects all of them. In a round each contender has another slice, so none finds its text in a cache that another
+//! one has just filled. Over the rounds each processes all slices equally often.
 //!
-//! Before the clock starts, a contender processes the preceding slice. This measures steady operation rather than a
-//! start after other contenders have used the caches and the branch predictor. [`Rounds`] can select the latter.
+//! Before the clock starts, a contender processes the preceding slice. This measures steady operation rather than a start
+//! after other contenders have used the caches and the branch predictor. [`Rounds`] can select the latter.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -39,8 +39,8 @@ pub(crate) trait Contender {
 pub(crate) enum Clock {
     /// The wall clock: for work that includes waiting.
     Wall,
-    /// The processor time of this thread, including the kernel's part. Other processes do not affect it. On the wall
-    /// clock, slower contenders would be interrupted more often.
+    /// The processor time of this thread, including the kernel's part. Other processes do not affect it. On the wall clock,
+    /// slower contenders would be interrupted more often.
     Thread,
 }
 
@@ -142,8 +142,8 @@ impl Case<'_> {
         Ok(self.rows(&allocs, times))
     }
 
-    /// Checks that all contenders have the same result for every frame. Prints and removes contenders that cannot read
-    /// the input at all.
+    /// Checks that all contenders have the same result for every frame. Prints and removes contenders that cannot read the
+    /// input at all.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let mut contenders = std::mem::take(&mut self.contenders).into_iter();
         let (name, mut ours) = contenders.next().context("a case without contenders")?;
@@ -248,8 +248,8 @@ pub(crate) fn per(whole: f64, count: usize) -> f64 {
     whole / count.max(1) as f64
 }
 
-/// Allocations per message, rounded to a thousandth. tokio allocates a list when a task yields, so with any reader a
-/// socket has one allocation for thousands of messages.
+/// Allocations per message, rounded to a thousandth. tokio allocates a list when a task yields, so with any reader a socket
+/// has one allocation for thousands of messages.
 #[allow(clippy::cast_precision_loss)] // far below 2^53
 pub(crate) fn thousandths(allocations: u64, messages: usize) -> f64 {
     (per(allocations as f64, messages) * 1_000.0).round() / 1_000.0

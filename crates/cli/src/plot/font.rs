@@ -47,8 +47,8 @@ impl Font {
             .unwrap_or_default()
     }
 
-    /// Draws the outlines of a text with `pen`, on a baseline at 0 with y upwards. Before each glyph, `move_pen` gets
-    /// the glyph's offset along the text, in pixels.
+    /// Draws the outlines of a text with `pen`, on a baseline at 0 with y upwards. Before each glyph, `move_pen` gets the
+    /// glyph's offset along the text, in pixels.
     pub(crate) fn outline<P: OutlinePen>(
         &self,
         text: &str,

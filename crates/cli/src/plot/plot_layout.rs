@@ -37,8 +37,8 @@ pub(crate) enum Key {
 /// A label of an axis: its position along the axis, and its text.
 pub(crate) type Label = (f64, String);
 
-/// An axis of the prices `low..=high` on the pixels `start..=end`. Its values are twice the ticks, because it extends
-/// by half the price unit beyond both prices.
+/// An axis of the prices `low..=high` on the pixels `start..=end`. Its values are twice the ticks, because it extends by
+/// half the price unit beyond both prices.
 pub(crate) fn price_axis((low, high): (i128, i128), unit: i64, (start, end): (f64, f64)) -> Axis {
     Axis {
         from: 2 * low - i128::from(unit),

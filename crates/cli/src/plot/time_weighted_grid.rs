@@ -1,5 +1,5 @@
-//! The time-weighted quantities of a book in a grid of pixels. The memory depends on the size of the picture, not of
-//! the log.
+//! The time-weighted quantities of a book in a grid of pixels. The memory depends on the size of the picture, not of the
+//! log.
 
 use ticklot::{BookRef, Ticks};
 

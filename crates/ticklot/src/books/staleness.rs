@@ -1,8 +1,7 @@
 //! Decides when a book, a candle series or an account becomes stale.
 //!
-//! A live book is stale once its connection's limit has passed since its last update. If the connection proved later
-//! that its quiet books are current, the limit counts from that time. Candles and accounts count only their own
-//! updates.
+//! A live book is stale once its connection's limit has passed since its last update. If the connection proved later that
+//! its quiet books are current, the limit counts from that time. Candles and accounts count only their own updates.
 //!
 //! [`Deadlines`] holds one deadline per store. An update only moves a store's deadline later, so it does not touch the
 //! heap. When an entry comes due, [`Books::expire`] computes the current deadline and queues it again if it is later.

@@ -28,8 +28,8 @@ impl Clock {
         }
     }
 
-    /// The start in nanoseconds since 1970, read once from the system clock. `unix_zero() + now().0` is therefore a
-    /// time of day that never goes back, even if the system clock is set.
+    /// The start in nanoseconds since 1970, read once from the system clock. `unix_zero() + now().0` is therefore a time of
+    /// day that never goes back, even if the system clock is set.
     #[must_use]
     pub fn unix_zero(&self) -> u64 {
         self.unix_zero
@@ -47,8 +47,8 @@ impl Clock {
         Nanos(0).after(moment.saturating_duration_since(self.origin))
     }
 
-    /// The deadline for a timer that waits for `time`. It is at most [`MAX_SLEEP`] from now: the caller then compares
-    /// the time again.
+    /// The deadline for a timer that waits for `time`. It is at most [`MAX_SLEEP`] from now: the caller then compares the
+    /// time again.
     pub(super) fn wake_at(&self, time: Nanos) -> tokio::time::Instant {
         let sleep = time.since(self.now()).min(MAX_SLEEP);
         tokio::time::Instant::now() + sleep

@@ -299,8 +299,8 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
     }
 }
 
-/// Waits for a write or the end of the feed, so that a peer that does not read cannot delay a stop. The writer finishes
-/// a partly sent frame before the next one.
+/// Waits for a write or the end of the feed, so that a peer that does not read cannot delay a stop. The writer finishes a
+/// partly sent frame before the next one.
 async fn or_stopped(
     write: impl Future<Output = Result<(), transport::Error>>,
     stopped: &mut watch::Receiver<bool>,

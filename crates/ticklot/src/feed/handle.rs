@@ -130,8 +130,8 @@ impl ShutdownHandle {
     }
 
     /// Stops the feed: it closes all connections at once, each with a close handshake, and
-    /// [`Feed::run`](super::Feed::run) or [`Feed::spin`](super::Feed::spin) returns. If neither runs, the next one
-    /// returns as soon as it is called.
+    /// [`Feed::run`](super::Feed::run) or [`Feed::spin`](super::Feed::spin) returns. If neither runs, the next one returns
+    /// as soon as it is called.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }

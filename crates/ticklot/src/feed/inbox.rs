@@ -96,8 +96,7 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Inbox<T> {
-    /// The next item, if any. Never blocks: if a sender holds the lock, it returns none and rings the bell for the next
-    /// turn.
+    /// The next item, if any. Never blocks: if a sender holds the lock, it returns none and rings the bell for the next turn.
     pub(super) fn try_next(&self) -> Option<T> {
         match self.0.queue.try_lock() {
             Ok(mut queue) => queue.items.pop_front(),

@@ -1,7 +1,7 @@
 //! The drivers around [`Session`]: sockets, timers, and the user's handler.
 //!
-//! [`Feed::run`] runs all connections of a feed as one future, on the task that polls it. [`Feed::spin`] reads them in
-//! a loop that never sleeps. Both read, decode and apply a frame and call the handler on one thread, without a queue.
+//! [`Feed::run`] runs all connections of a feed as one future, on the task that polls it. [`Feed::spin`] reads them in a
+//! loop that never sleeps. Both read, decode and apply a frame and call the handler on one thread, without a queue.
 
 mod clock;
 mod connection;
@@ -195,8 +195,8 @@ impl<H: Handler> Feed<H> {
     /// [`ShutdownHandle`] stops the feed. Returns a summary of each connection. The feed can be run again; it then
     /// connects again.
     ///
-    /// A connection is attempted until it succeeds: see [`Reconnect`](crate::Reconnect). [`Event::Disconnected`] has
-    /// the reason of each failure.
+    /// A connection is attempted until it succeeds: see [`Reconnect`](crate::Reconnect). [`Event::Disconnected`] has the
+    /// reason of each failure.
     ///
     /// Needs a tokio runtime with I/O and time. The future is not `Send`, and neither must the handler be: use a
     /// current-thread runtime or a `tokio::task::LocalSet`.

@@ -98,8 +98,8 @@ impl<'a, T> Running<'a, T> {
         self.unfinished
     }
 
-    /// Polls for the output of the next future that finishes; none after the last one. It polls each woken future at
-    /// most once before it yields to the runtime.
+    /// Polls for the output of the next future that finishes; none after the last one. It polls each woken future at most
+    /// once before it yields to the runtime.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         if self.unfinished == 0 {
             return Poll::Ready(None);
@@ -131,8 +131,8 @@ impl<'a, T> Running<'a, T> {
     fn poll_one(&mut self, index: usize) -> Option<T> {
         let slot = self.futures.get_mut(index)?;
         let member = slot.as_mut()?;
-        // Before the poll, so that a wake-up during the poll is not lost. A swap, not a store: it synchronizes with
-        // wake-ups that found the future queued, so the poll sees their writes.
+        // Before the poll, so that a wake-up during the poll is not lost. A swap, not a store: it synchronizes with wake-ups
+        // that found the future queued, so the poll sees their writes.
         member.signal.is_queued.swap(false, Ordering::AcqRel);
         let polled = member
             .future

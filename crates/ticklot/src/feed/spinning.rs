@@ -21,8 +21,8 @@ use crate::observe::tap::TapList;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpinOptions {
-    /// The number of the processor to bind the calling thread to while it spins. Linux and Android only. Default: none,
-    /// the thread keeps its affinity.
+    /// The number of the processor to bind the calling thread to while it spins. Linux and Android only. Default: none, the
+    /// thread keeps its affinity.
     pub cpu: Option<usize>,
     /// The interval of keep-warm replays while the thread is idle: see [`Feed::spin`]. There are no replays while a
     /// connection is being closed or has a blocked write. Default: none, no replays.
@@ -82,19 +82,19 @@ struct KeepWarm {
 }
 
 impl<H: Handler> Feed<H> {
-    /// Runs the feed as [`Feed::run`] does, but on the calling thread and without a runtime: it reads the sockets in a
-    /// loop and never sleeps. Messages reach the handler a few microseconds earlier, because no thread has to be woken.
-    /// The thread uses its whole processor, also while the connections are idle.
+    /// Runs the feed as [`Feed::run`] does, but on the calling thread and without a runtime: it reads the sockets in a loop
+    /// and never sleeps. Messages reach the handler a few microseconds earlier, because no thread has to be woken. The
+    /// thread uses its whole processor, also while the connections are idle.
     ///
-    /// A single connection is read in each iteration, without blocking. For several connections, `epoll` finds the
-    /// readable ones, also without blocking. A second thread connects (DNS, proxies, TLS handshakes, upgrades), fetches
-    /// over HTTP and sleeps otherwise. It inherits the affinity and the scheduling policy of the calling thread. So
-    /// call this from a thread that is not bound, and use [`SpinOptions::cpu`].
+    /// A single connection is read in each iteration, without blocking. For several connections, `epoll` finds the readable
+    /// ones, also without blocking. A second thread connects (DNS, proxies, TLS handshakes, upgrades), fetches over HTTP and
+    /// sleeps otherwise. It inherits the affinity and the scheduling policy of the calling thread. So call this from a thread
+    /// that is not bound, and use [`SpinOptions::cpu`].
     ///
     /// With [`SpinOptions::keep_warm`], an idle thread decodes the last order book message of each connection again and
-    /// applies it to a scratch book, so that the next message finds its code and data in the caches. Replays have no
-    /// visible effect: no event, no count, and no change of a book. A replay starts only after a read that found
-    /// nothing, and for one connection at a time, so a message waits for at most one replay.
+    /// applies it to a scratch book, so that the next message finds its code and data in the caches. Replays have no visible
+    /// effect: no event, no count, and no change of a book. A replay starts only after a read that found nothing, and for
+    /// one connection at a time, so a message waits for at most one replay.
     ///
     /// The handler should return soon and must not block. The kernel pauses a thread that shares its processor for
     /// milliseconds at a time, so reserve a processor for it (`docs/tuning.md`). The age of a message
@@ -123,8 +123,8 @@ impl<H: Handler> Feed<H> {
     /// ```
     ///
     /// # Allocation
-    /// None for a message once warm, as for [`Feed::run`]. With TLS, rustls allocates once for each record. The first
-    /// replay of a book allocates. Connecting and fetching over HTTP allocate and wake the second thread.
+    /// None for a message once warm, as for [`Feed::run`]. With TLS, rustls allocates once for each record. The first replay
+    /// of a book allocates. Connecting and fetching over HTTP allocate and wake the second thread.
     ///
     /// # Errors
     /// An error of the operating system: it cannot create a thread or an `epoll` instance, or cannot bind the thread to
@@ -210,8 +210,8 @@ impl<H: Handler> Feed<H> {
 impl<H: Handler> Spinning<'_, H> {
     /// Reads incoming messages and runs due timers, without blocking. Returns false when all connections have ended.
     ///
-    /// The time between two turns adds to the latency of a message. With a single connection, a turn that finds nothing
-    /// to read is one system call.
+    /// The time between two turns adds to the latency of a message. With a single connection, a turn that finds nothing to
+    /// read is one system call.
     pub fn turn(&mut self) -> bool {
         let began = Instant::now();
         self.context.now = self.clock.at(began);

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Skips polls that cannot be ready. It polls the first time, after its waker was called, and after a poll that was
-/// ready.
+/// Skips polls that cannot be ready. It polls the first time, after its waker was called, and after a poll that was ready.
 ///
 /// The task of a connection is woken for each message, and seldom for a command, a response or a timer. Polling all of
 /// these for each message would touch their memory and take the locks that connections share.

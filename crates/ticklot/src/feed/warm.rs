@@ -1,12 +1,11 @@
-//! Keep-warm replays: while a spinning thread is idle, it decodes and applies the last order book message of a
-//! connection again, so that the code and the constant data for the next message stay in the caches.
+//! Keep-warm replays: while a spinning thread is idle, it decodes and applies the last order book message of a connection
+//! again, so that the code and the constant data for the next message stay in the caches.
 //!
-//! A replay runs on a scratch [`Session`] with scratch [`Books`]. It executes the same machine code as live messages,
-//! not another instance of generic code: both sessions receive their frames through [`frame`], with an [`Optional`]
-//! handler.
+//! A replay runs on a scratch [`Session`] with scratch [`Books`]. It executes the same machine code as live messages, not
+//! another instance of generic code: both sessions receive their frames through [`frame`], with an [`Optional`] handler.
 //!
-//! A replay does not warm the data of the live session: its state, its decoder's buffers and its books. The best levels
-//! of the live book are therefore read after each replay.
+//! A replay does not warm the data of the live session: its state, its decoder's buffers and its books. The best levels of
+//! the live book are therefore read after each replay.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -96,8 +95,8 @@ impl<V: Venue, H: OnMessage<V>> OnMessage<V> for Optional<'_, H> {
     }
 }
 
-/// Passes a frame to a live or scratch session: see [`Session::frame_as_of`]. Never inlined, so that both execute the
-/// same copy of the code that is inlined here.
+/// Passes a frame to a live or scratch session: see [`Session::frame_as_of`]. Never inlined, so that both execute the same
+/// copy of the code that is inlined here.
 #[inline(never)]
 pub(super) fn frame<V: Venue, H: OnMessage<V>>(
     session: &mut Session<V>,
@@ -138,8 +137,8 @@ impl<V: Venue> Warm<V> {
         })
     }
 
-    /// Copies a frame for replays, with the book that it updated. Ignores a frame that is longer than
-    /// [`MAX_WARM_FRAME`]. Allocates only to grow.
+    /// Copies a frame for replays, with the book that it updated. Ignores a frame that is longer than [`MAX_WARM_FRAME`].
+    /// Allocates only to grow.
     #[inline]
     pub(super) fn keep(&mut self, frame: &[u8], updated: BookId) {
         if frame.len() > MAX_WARM_FRAME {
@@ -151,11 +150,11 @@ impl<V: Venue> Warm<V> {
         self.is_new = true;
     }
 
-    /// Decodes and applies the frame again, and reads the best prices of the scratch book and the best levels of the
-    /// live one. Returns whether the frame was applied; one that was not is dropped.
+    /// Decodes and applies the frame again, and reads the best prices of the scratch book and the best levels of the live
+    /// one. Returns whether the frame was applied; one that was not is dropped.
     ///
-    /// Changes nothing visible: no book of `books`, no part of `session`, no count, and no template of the thread's
-    /// decoders. Allocates only to grow, for the first replay of a book, and to replace the scratch session.
+    /// Changes nothing visible: no book of `books`, no part of `session`, no count, and no template of the thread's decoders.
+    /// Allocates only to grow, for the first replay of a book, and to replace the scratch session.
     pub(super) fn replay<H: OnMessage<V>>(
         &mut self,
         session: &Session<V>,
@@ -181,8 +180,8 @@ impl<V: Venue> Warm<V> {
         is_applied
     }
 
-    /// The first replay of a frame. If it fails, the connection's configuration has changed or the memory of the
-    /// scratch books is used up: a new scratch session tries again.
+    /// The first replay of a frame. If it fails, the connection's configuration has changed or the memory of the scratch
+    /// books is used up: a new scratch session tries again.
     fn first<H: OnMessage<V>>(
         &mut self,
         (session, books): (&Session<V>, &Books),
@@ -261,8 +260,8 @@ impl<V: Venue> Scratch<V> {
         updates(session) != before
     }
 
-    /// Copies the levels of a live book that receives deltas. The live book contains the last delta already. Deltas
-    /// carry absolute quantities, so applying it again changes nothing, and the checksum matches.
+    /// Copies the levels of a live book that receives deltas. The live book contains the last delta already. Deltas carry
+    /// absolute quantities, so applying it again changes nothing, and the checksum matches.
     fn copy_levels(&mut self, live: &Books, book: BookId, now: Nanos) {
         let instrument = live.instrument(book);
         let own = instrument.and_then(|instrument| self.books.find(&instrument));
@@ -280,8 +279,8 @@ impl<V: Venue> Scratch<V> {
     }
 }
 
-/// Creates a session whose metrics go to no recorder. A session registers its counters with the recorder that is
-/// current when it is created.
+/// Creates a session whose metrics go to no recorder. A session registers its counters with the recorder that is current
+/// when it is created.
 fn without_recorder<R>(make: impl FnOnce() -> R) -> R {
     #[cfg(feature = "metrics")]
     return metrics::with_local_recorder(&metrics::NoopRecorder, make);

@@ -13,8 +13,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// Reports a line that could not be decoded. `bytes` is the whole line.
     ///
     /// Each book of `concerns` becomes a gap, because the line may have carried its update. The changes of state are
-    /// reported first, and [`Event::BadLine`] last. The session then requests new snapshots, where the venue supports
-    /// it.
+    /// reported first, and [`Event::BadLine`] last. The session then requests new snapshots, where the venue supports it.
     pub fn unreadable(
         &mut self,
         concerns: Concerns<'_>,
@@ -49,8 +48,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     }
 
     /// Reports a line that was not applied because its book exceeds the feed's memory budget
-    /// ([`Options::max_memory`](crate::Options::max_memory)). `line` is its number in the frame, `bytes` the whole
-    /// line.
+    /// ([`Options::max_memory`](crate::Options::max_memory)). `line` is its number in the frame, `bytes` the whole line.
     pub fn no_room(&mut self, line: u32, bytes: &[u8]) -> ControlFlow<()> {
         let limit = self.books.memory_limit().unwrap_or(usize::MAX);
         let error = DecodeError {

@@ -135,15 +135,15 @@ impl<H: ?Sized> Context<'_, H> {
         self.outbox
     }
 
-    /// Whether the feed's memory budget ([`Options::max_memory`](crate::Options::max_memory)) has room for a book of
-    /// this instrument. Check it before you add a book because the server sent it. If there is no room, call
+    /// Whether the feed's memory budget ([`Options::max_memory`](crate::Options::max_memory)) has room for a book of this
+    /// instrument. Check it before you add a book because the server sent it. If there is no room, call
     /// [`Context::no_room`].
     pub fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
         self.has_room_for(0, Some(instrument))
     }
 
-    /// Whether the memory budget has room for `bytes` more, such as those of a topic ([`Venue::memory`]), and for a
-    /// book if one is given. Check it before you subscribe to a topic because of a command.
+    /// Whether the memory budget has room for `bytes` more, such as those of a topic ([`Venue::memory`]), and for a book if
+    /// one is given. Check it before you subscribe to a topic because of a command.
     pub fn has_room_for(&mut self, bytes: usize, book: Option<&Instrument<'_>>) -> bool {
         self.books.has_room_for(bytes, book)
     }
@@ -194,14 +194,14 @@ impl<H: ?Sized> Context<'_, H> {
     }
 
     /// Call when the server has replied to a request. If the connection also stays open for
-    /// [`Reconnect::proven_after`](crate::Reconnect::proven_after), the backoff is reset. An applied snapshot or delta
-    /// has the same effect.
+    /// [`Reconnect::proven_after`](crate::Reconnect::proven_after), the backoff is reset. An applied snapshot or delta has
+    /// the same effect.
     pub fn confirmed(&mut self) {
         self.is_proven = true;
     }
 
-    /// Marks the end of decoding. Call it once for each line, so that the latency of decoding and of applying are
-    /// separate. Does nothing unless the feed measures latency (feature `latency`).
+    /// Marks the end of decoding. Call it once for each line, so that the latency of decoding and of applying are separate.
+    /// Does nothing unless the feed measures latency (feature `latency`).
     #[inline]
     pub fn decoded(&mut self) {
         self.timer.decoded();
@@ -217,8 +217,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// Calls the handler with a message of the venue: see [`OnMessage`]. Call it before you emit the events of the
-    /// message.
+    /// Calls the handler with a message of the venue: see [`OnMessage`]. Call it before you emit the events of the message.
     pub fn message<V: Venue>(&mut self, message: &V::Message<'_>) -> ControlFlow<()>
     where
         H: OnMessage<V>,
@@ -227,8 +226,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.handler.on_message(message, receipt, self.books)
     }
 
-    /// Reports that the venue has not confirmed a subscription in time. `room` is the venue's name of the subscription,
-    /// and `attempts` the number of requests so far.
+    /// Reports that the venue has not confirmed a subscription in time. `room` is the venue's name of the subscription, and
+    /// `attempts` the number of requests so far.
     pub fn unconfirmed(&mut self, room: &str, attempts: u32) -> ControlFlow<()> {
         self.emit(Event::Unconfirmed {
             connection: self.connection,
@@ -237,8 +236,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         })
     }
 
-    /// Reports that the venue refused a request. `message` is the venue's text, and `room` its name of the topic, if
-    /// known.
+    /// Reports that the venue refused a request. `message` is the venue's text, and `room` its name of the topic, if known.
     pub fn refused(&mut self, message: &str, room: Option<&str>) -> ControlFlow<()> {
         self.emit(Event::Refused {
             connection: self.connection,
@@ -290,8 +288,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.books.mark_gap(id, gap, self.now);
     }
 
-    /// Marks a book as a gap, because one of its messages was lost, and reports the change. It stays a gap until its
-    /// next snapshot.
+    /// Marks a book as a gap, because one of its messages was lost, and reports the change. It stays a gap until its next
+    /// snapshot.
     pub fn gap(&mut self, id: BookId, gap: Gap) -> ControlFlow<()> {
         self.mark_gap(id, gap);
         self.report()
@@ -327,8 +325,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// Sets the scale of a book. If it differs from the current one, the book is a gap until its next snapshot, and
-    /// both changes are reported.
+    /// Sets the scale of a book. If it differs from the current one, the book is a gap until its next snapshot, and both
+    /// changes are reported.
     pub fn set_scale(&mut self, id: BookId, new: Scale) -> ControlFlow<()> {
         let Some(old) = self.books.last_known(id).map(BookRef::scale) else {
             return ControlFlow::Continue(());
@@ -344,14 +342,14 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     }
 
     /// Moves a book from another connection of the venue to this one. `ids` are the numbers of the next delta on this
-    /// connection. The book keeps its levels and its state, and gets the epoch of this connection; the other connection
-    /// can no longer change it. Returns false and changes nothing unless `ids` prove that no update is missing.
+    /// connection. The book keeps its levels and its state, and gets the epoch of this connection; the other connection can
+    /// no longer change it. Returns false and changes nothing unless `ids` prove that no update is missing.
     pub fn adopt(&mut self, id: BookId, ids: Ids) -> bool {
         self.is_ours(id) || self.books.adopt(id, self.connection, self.epoch, ids)
     }
 
-    /// Requests a snapshot that the server does not send unasked, for example after the connection opens: the session
-    /// calls [`Venue::resync`], and repeats it until the book is live.
+    /// Requests a snapshot that the server does not send unasked, for example after the connection opens: the session calls
+    /// [`Venue::resync`], and repeats it until the book is live.
     pub fn request_snapshot(&mut self, id: BookId) {
         self.resyncs.add(id, self.now);
     }
@@ -379,9 +377,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         }))
     }
 
-    /// Replaces the levels of a book by a snapshot, and reports the change of state and the update. `refusal` converts
-    /// an error of the book. If another connection has adopted the book, the snapshot is dropped and counted as
-    /// unrequested.
+    /// Replaces the levels of a book by a snapshot, and reports the change of state and the update. `refusal` converts an
+    /// error of the book. If another connection has adopted the book, the snapshot is dropped and counted as unrequested.
     pub fn apply_snapshot(
         &mut self,
         id: BookId,
@@ -408,9 +405,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.apply(&message, apply, refusal)
     }
 
-    /// Applies a delta to a book, and reports the change of state and the update. A delta that causes a gap has no
-    /// update, unless levels changed. `refusal` converts an error of the book. If another connection has adopted the
-    /// book, the delta is dropped and counted as unrequested.
+    /// Applies a delta to a book, and reports the change of state and the update. A delta that causes a gap has no update,
+    /// unless levels changed. `refusal` converts an error of the book. If another connection has adopted the book, the delta
+    /// is dropped and counted as unrequested.
     pub fn apply_delta(
         &mut self,
         id: BookId,
@@ -542,8 +539,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.partly_applied(message)
     }
 
-    /// Reports the levels that a message changed before it caused a gap, so that a mirror built from changes stays
-    /// exact.
+    /// Reports the levels that a message changed before it caused a gap, so that a mirror built from changes stays exact.
     fn partly_applied(&mut self, message: &Applied<'_>) -> ControlFlow<()> {
         let changes = self.books.changes(message.book);
         if changes.is_empty() {
@@ -556,9 +552,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
 /// Trades, candles and accounts.
 impl<H: Handler + ?Sized> Context<'_, H> {
-    /// Stores ([`Books::trades`]) and reports the trades of a book's instrument. With `repeats`, the list is newest
-    /// first, and trades that it repeats are dropped. Without it, all trades are new, oldest first. If another
-    /// connection has adopted the book, it reports the same trades, so these are dropped and counted as unrequested.
+    /// Stores ([`Books::trades`]) and reports the trades of a book's instrument. With `repeats`, the list is newest first, and
+    /// trades that it repeats are dropped. Without it, all trades are new, oldest first. If another connection has adopted
+    /// the book, it reports the same trades, so these are dropped and counted as unrequested.
     pub fn trades(
         &mut self,
         id: BookId,
@@ -608,8 +604,8 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// Reports the trades of an instrument that may have no book, in ticks and lots of `scale`. Stores them if it has a
-    /// book of this scale.
+    /// Reports the trades of an instrument that may have no book, in ticks and lots of `scale`. Stores them if it has a book
+    /// of this scale.
     pub fn trades_of(
         &mut self,
         instrument: &Instrument<'_>,
@@ -652,9 +648,9 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         flow
     }
 
-    /// Stores all balances of the account ([`Books::account_of`]), and reports each. An item contains the asset, the
-    /// balance and its available part. On a connection without an account, they are only reported, and counted as
-    /// unrequested. Calls `list` twice.
+    /// Stores all balances of the account ([`Books::account_of`]), and reports each. An item contains the asset, the balance
+    /// and its available part. On a connection without an account, they are only reported, and counted as unrequested.
+    /// Calls `list` twice.
     pub fn balances<'b, I>(&mut self, list: impl Fn() -> I) -> ControlFlow<()>
     where
         I: Iterator<Item = (&'b str, Decimal<'b>, Decimal<'b>)>,

@@ -1,8 +1,8 @@
 //! The interface between the session and a venue: the trait [`Venue`], and the [`Context`] of its calls.
 //!
-//! A venue of this crate has its decoders in `ticklot-frame` and its protocol in `venues/`. A user's venue only
-//! implements [`Venue`]. Helpers: [`Subscriptions`](crate::venue::subscriptions) tracks the subscriptions,
-//! `ticklot_frame::json` reads JSON numbers exactly, and [`Venue::next_request`] fetches over HTTP.
+//! A venue of this crate has its decoders in `ticklot-frame` and its protocol in `venues/`. A user's venue only implements
+//! [`Venue`]. Helpers: [`Subscriptions`](crate::venue::subscriptions) tracks the subscriptions, `ticklot_frame::json` reads
+//! JSON numbers exactly, and [`Venue::next_request`] fetches over HTTP.
 
 mod bad_line;
 mod context;
@@ -29,8 +29,8 @@ use crate::session::RateLimit;
 
 /// A venue's protocol on one connection: its state, its outgoing messages, and the meaning of incoming frames.
 ///
-/// It is a state machine without I/O: its methods receive inputs with their times, and queue the outputs. Methods with
-/// a default are optional.
+/// It is a state machine without I/O: its methods receive inputs with their times, and queue the outputs. Methods with a
+/// default are optional.
 pub trait Venue: Sized {
     /// The commands that a user can send while it runs, from any task: to subscribe, for example.
     type Command;
@@ -78,13 +78,13 @@ pub trait Venue: Sized {
         context: &mut Context<'_, H>,
     ) -> CallOutcome;
 
-    /// Frees the buffers of the decoder. Called after a frame of 64 KiB or more if the feed's memory budget has no room
-    /// for its buffers.
+    /// Frees the buffers of the decoder. Called after a frame of 64 KiB or more if the feed's memory budget has no room for
+    /// its buffers.
     fn release_memory(&mut self) {}
 
     /// The memory of the desired topics in bytes, such as
-    /// [`Subscriptions::memory`](crate::venue::subscriptions::Subscriptions::memory). It is charged to the feed's
-    /// budget after each call, so it must be cheap.
+    /// [`Subscriptions::memory`](crate::venue::subscriptions::Subscriptions::memory). It is charged to the feed's budget
+    /// after each call, so it must be cheap.
     fn memory(&self) -> usize {
         0
     }
@@ -96,9 +96,9 @@ pub trait Venue: Sized {
         context: &mut Context<'_, H>,
     ) -> CallOutcome;
 
-    /// A check of commands for [`ConnectionHandle::send`](crate::control::ConnectionHandle::send). It runs on the
-    /// caller's thread, without access to the connection, and refuses commands that can never succeed, such as an empty
-    /// id or a topic of another endpoint. Default: accepts every command.
+    /// A check of commands for [`ConnectionHandle::send`](crate::control::ConnectionHandle::send). It runs on the caller's
+    /// thread, without access to the connection, and refuses commands that can never succeed, such as an empty id or a topic
+    /// of another endpoint. Default: accepts every command.
     fn command_check(&self) -> CommandCheck<Self::Command> {
         Arc::new(|_: &Self::Command| Ok(()))
     }
@@ -116,8 +116,8 @@ pub trait Venue: Sized {
         ResyncReply::Unsupported
     }
 
-    /// Appends the next due message to `out`; false if there is none. Called when the rate limit has a free slot and
-    /// the outbox is empty.
+    /// Appends the next due message to `out`; false if there is none. Called when the rate limit has a free slot and the
+    /// outbox is empty.
     fn next_message(&mut self, now: Nanos, slot: SendSlot, out: &mut Vec<u8>) -> bool {
         let _ = (now, slot, out);
         false
@@ -128,15 +128,14 @@ pub trait Venue: Sized {
         None
     }
 
-    /// Replaces secrets in an outgoing message before taps receive it: see [`Tap`](crate::observe::tap::Tap). Called
-    /// only if there is a tap. Default: leaves the message unchanged, for a venue that sends no secrets.
+    /// Replaces secrets in an outgoing message before taps receive it: see [`Tap`](crate::observe::tap::Tap). Called only if
+    /// there is a tap. Default: leaves the message unchanged, for a venue that sends no secrets.
     fn redact(&self, message: &mut Vec<u8>) {
         let _ = message;
     }
 
-    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] may have changed, since the last
-    /// call. Checked after each frame to avoid needless calls; after other inputs, both are always called. Default:
-    /// true.
+    /// Whether [`Venue::next_message`] may have a message, or [`Venue::next_due`] may have changed, since the last call.
+    /// Checked after each frame to avoid needless calls; after other inputs, both are always called. Default: true.
     fn has_message(&self, now: Nanos) -> bool {
         let _ = now;
         true
@@ -161,19 +160,18 @@ pub trait Venue: Sized {
         CallOutcome::Data
     }
 
-    /// How long the server may send nothing, not even a ping, before the session closes the connection. None for no
-    /// limit.
+    /// How long the server may send nothing, not even a ping, before the session closes the connection. None for no limit.
     fn silence_limit(&self) -> Option<Duration>;
 
-    /// The next HTTP request. Called after every other call, until it returns none. Requests run concurrently and end
-    /// in any order. Default: none.
+    /// The next HTTP request. Called after every other call, until it returns none. Requests run concurrently and end in
+    /// any order. Default: none.
     fn next_request(&mut self, now: Nanos) -> Option<HttpRequest> {
         let _ = now;
         None
     }
 
-    /// Processes the body of a response, or the failure of a request. `request` is none in a replay, because logs do
-    /// not record it: the response then belongs to the oldest pending request. Default: ignores it.
+    /// Processes the body of a response, or the failure of a request. `request` is none in a replay, because logs do not
+    /// record it: the response then belongs to the oldest pending request. Default: ignores it.
     fn response<H: OnMessage<Self> + ?Sized>(
         &mut self,
         request: Option<RequestId>,
@@ -184,14 +182,13 @@ pub trait Venue: Sized {
         CallOutcome::Data
     }
 
-    /// A scratch venue with the same configuration, for the keep-warm replays of a spinning feed. It decodes the order
-    /// book messages of the connection with the same code, and applies them to scratch books. It has no subscriptions
-    /// and no credentials, and its outgoing messages are dropped.
+    /// A scratch venue with the same configuration, for the keep-warm replays of a spinning feed. It decodes the order book
+    /// messages of the connection with the same code, and applies them to scratch books. It has no subscriptions and no
+    /// credentials, and its outgoing messages are dropped.
     ///
-    /// The same message is applied many times. A book that receives deltas is first given the levels of the live book,
-    /// so its checksum matches. Its sequence numbers would not: use [`Sequence::None`](crate::book::Sequence::None).
-    /// This is called again if the configuration has changed so that a message cannot be applied. Allocates. Default:
-    /// none, no replays.
+    /// The same message is applied many times. A book that receives deltas is first given the levels of the live book, so its
+    /// checksum matches. Its sequence numbers would not: use [`Sequence::None`](crate::book::Sequence::None). This is called
+    /// again if the configuration has changed so that a message cannot be applied. Allocates. Default: none, no replays.
     fn scratch(&self) -> Option<Self> {
         None
     }

@@ -8,9 +8,9 @@ use crate::event::{Event, Handler, Receipt};
 
 /// A [`Handler`] of the feeds of venue `V`, with access to the venue's own messages.
 ///
-/// The events of this crate are the same for all venues. For additional fields, a venue also passes each decoded
-/// message, borrowed from the frame, before the events of that message. Order books and messages of the protocol itself
-/// are not passed. The default ignores all messages:
+/// The events of this crate are the same for all venues. For additional fields, a venue also passes each decoded message,
+/// borrowed from the frame, before the events of that message. Order books and messages of the protocol itself are not
+/// passed. The default ignores all messages:
 ///
 /// ```
 /// # use std::ops::ControlFlow;

@@ -413,8 +413,8 @@ fn jayx_gap_follows_the_event() {
     }
 }
 
-/// A bad line of a connection with many books makes all of them gaps at once. Nothing is sent, and the next update of
-/// each book repairs it.
+/// A bad line of a connection with many books makes all of them gaps at once. Nothing is sent, and the next update of each
+/// book repairs it.
 #[test]
 fn bad_line_among_many_books() {
     const ROOMS: usize = 10_000;

@@ -1,8 +1,8 @@
 //! Decodes frames into complete messages.
 //!
-//! It does not use the frame reader of fastwebsockets, which is not cancel safe: keeping a read alive needs a boxed
-//! future for each frame, which costs more than the frame itself. Its buffer also grows with the bytes in the kernel:
-//! in a measurement, to 16 MiB for messages of 300 bytes. Here, a partial frame stays in the buffer.
+//! It does not use the frame reader of fastwebsockets, which is not cancel safe: keeping a read alive needs a boxed future
+//! for each frame, which costs more than the frame itself. Its buffer also grows with the bytes in the kernel: in a
+//! measurement, to 16 MiB for messages of 300 bytes. Here, a partial frame stays in the buffer.
 
 use fastwebsockets::OpCode;
 
@@ -87,8 +87,8 @@ impl Decoder {
         self.input.release_buffer();
     }
 
-    /// The next message or control frame; none if more bytes are needed. After an error or a close frame, each call
-    /// returns [`Error::Closed`].
+    /// The next message or control frame; none if more bytes are needed. After an error or a close frame, each call returns
+    /// [`Error::Closed`].
     pub(crate) fn advance(&mut self) -> Result<Option<Event>, Error> {
         if self.end.is_some() {
             return Err(Error::Closed);

@@ -77,8 +77,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] after a failure or a close frame, and [`Error::Argument`] for a control frame of more than 125
-    /// bytes.
+    /// [`Error::Closed`] after a failure or a close frame, and [`Error::Argument`] for a control frame of more than 125 bytes.
     pub(crate) fn queue(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), Error> {
         if self.state != State::Open {
             return Err(Error::Closed);

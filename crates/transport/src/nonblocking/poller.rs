@@ -19,9 +19,8 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// A poller without connections. One call of [`Poller::poll`] returns at most `capacity` connections (at least
-    /// one). With more connections, some are reported later, and [`NonblockingConnection::mark_idle`] would be wrong
-    /// for them.
+    /// A poller without connections. One call of [`Poller::poll`] returns at most `capacity` connections (at least one). With
+    /// more connections, some are reported later, and [`NonblockingConnection::mark_idle`] would be wrong for them.
     ///
     /// # Errors
     ///
@@ -33,8 +32,8 @@ impl Poller {
         })
     }
 
-    /// Adds a connection, which is reported by `key` until it is dropped. Returns false if the connection cannot be
-    /// watched, because its stream is neither TCP nor TLS over TCP: its owner must try to read it each time.
+    /// Adds a connection, which is reported by `key` until it is dropped. Returns false if the connection cannot be watched,
+    /// because its stream is neither TCP nor TLS over TCP: its owner must try to read it each time.
     ///
     /// # Errors
     ///
@@ -48,8 +47,8 @@ impl Poller {
         Ok(true)
     }
 
-    /// The keys of the connections that have received bytes, the end of the stream or an error since the last call.
-    /// Neither blocks nor allocates.
+    /// The keys of the connections that have received bytes, the end of the stream or an error since the last call. Neither
+    /// blocks nor allocates.
     ///
     /// # Errors
     ///

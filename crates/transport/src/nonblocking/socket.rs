@@ -18,8 +18,8 @@ pub(super) enum Socket {
     Plain(TcpStream),
     #[cfg(feature = "tls-no-provider")]
     Tls(Box<Tls>),
-    /// A stream that only tokio can read, such as TLS within a proxy's TLS. It is polled without a waker; the runtime
-    /// that created it updates its readiness.
+    /// A stream that only tokio can read, such as TLS within a proxy's TLS. It is polled without a waker; the runtime that
+    /// created it updates its readiness.
     Other(Stream),
 }
 

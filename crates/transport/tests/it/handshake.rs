@@ -140,8 +140,8 @@ async fn old_http_upgrade_is_refused() {
     );
 }
 
-/// Regression test for a finding of the fuzz target `websocket`: with the second length, bytes after the body were an
-/// HTTP error, and `Retry-After` was lost.
+/// Regression test for a finding of the fuzz target `websocket`: with the second length, bytes after the body were an HTTP
+/// error, and `Retry-After` was lost.
 #[tokio::test]
 async fn status_429_carries_retry_after() {
     for length in [4, 3] {

@@ -1,8 +1,7 @@
-//! The server of a venue with numbered deltas. [`crate::delta_venue`] describes its messages and has the client's
-//! protocol.
+//! The server of a venue with numbered deltas. [`crate::delta_venue`] describes its messages and has the client's protocol.
 //!
-//! Update ids are consecutive. The checksum is Kraken's: the CRC-32 of the best ten levels of each side after the
-//! message, asks first. Each level contributes the digits of its price and then those of its quantity.
+//! Update ids are consecutive. The checksum is Kraken's: the CRC-32 of the best ten levels of each side after the message,
+//! asks first. Each level contributes the digits of its price and then those of its quantity.
 
 mod faults;
 pub(super) mod server;

@@ -14,8 +14,8 @@ use super::{CHECKSUM_LEVELS, DELTA, SYMBOLS};
 /// The minimum and maximum number of levels of a side.
 const DEPTH: std::ops::Range<usize> = 20..40;
 
-/// At least one change of a delta is among this many best levels. The checksum covers it even if the delta's other
-/// changes insert better levels.
+/// At least one change of a delta is among this many best levels. The checksum covers it even if the delta's other changes
+/// insert better levels.
 const NEAR: usize = 5;
 
 /// The maximum number of changes in a step.
@@ -279,8 +279,8 @@ impl Session for Client {
         }
     }
 
-    /// Sends the new deltas, or a heartbeat if there are none. Both are sent in order, so a heartbeat proves that the
-    /// client has received all earlier deltas.
+    /// Sends the new deltas, or a heartbeat if there are none. Both are sent in order, so a heartbeat proves that the client
+    /// has received all earlier deltas.
     fn market_changed(&mut self, _now: Timestamps) {
         let markets = Rc::clone(&self.markets);
         let mut is_quiet = true;

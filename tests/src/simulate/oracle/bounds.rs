@@ -13,8 +13,7 @@ const QUEUED: usize = 64;
 const UNANSWERED: usize = 1_024;
 const MEMORY: u32 = 16;
 
-/// The maximum number of books: two outcomes of each market in each currency, and one for each symbol of the other
-/// venues.
+/// The maximum number of books: two outcomes of each market in each currency, and one for each symbol of the other venues.
 const BOOKS: usize = 16;
 
 /// The load of a client's connection.

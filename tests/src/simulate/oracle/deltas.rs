@@ -16,8 +16,8 @@ pub(super) struct Received {
     highest: u64,
     /// The same before the current call to the session. A live book contains everything up to it.
     applied: u64,
-    /// The id of the last altered message, until a later snapshot. A gap book may contain its levels, even if it was
-    /// buffered until an earlier snapshot.
+    /// The id of the last altered message, until a later snapshot. A gap book may contain its levels, even if it was buffered
+    /// until an earlier snapshot.
     altered: Option<u64>,
     /// The id of the snapshot in the current call. Until the end of the call, the handler may see the gap.
     snapshot: Option<u64>,
@@ -97,8 +97,8 @@ impl Oracle {
         both.all(|(side, levels)| levels.iter().all(|level| is_in(side, level)))
     }
 
-    /// The time since which the server must have had the levels of a book: that of the last message that the client
-    /// received. `None` for a gap after an altered message, which may have any levels.
+    /// The time since which the server must have had the levels of a book: that of the last message that the client received.
+    /// `None` for a gap after an altered message, which may have any levels.
     pub(super) fn delta_since(&self, index: usize, name: &str, is_gap: bool) -> Option<Nanos> {
         let traffic = self.connections[index].traffic.as_ref()?;
         let received = traffic.received.get(name);

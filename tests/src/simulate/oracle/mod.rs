@@ -1,7 +1,7 @@
 //! The oracle: checks the invariants after every event, against its independent records.
 //!
-//! It records the servers' books over time, the traffic in both directions and the user's subscriptions, and compares
-//! them with the books and events of the client under test. It shares no code with the client: it reads messages with
+//! It records the servers' books over time, the traffic in both directions and the user's subscriptions, and compares them
+//! with the books and events of the client under test. It shares no code with the client: it reads messages with
 //! `serde_json`, according to the venues' contracts.
 
 mod books;
@@ -152,8 +152,8 @@ impl Oracle {
         self.violation.as_ref()
     }
 
-    /// The client resumes after a pause, in which it could not send pings. Queued rate limit errors may delay the next
-    /// ping further.
+    /// The client resumes after a pause, in which it could not send pings. Queued rate limit errors may delay the next ping
+    /// further.
     pub(super) fn resumed(&mut self, now: Nanos) {
         let open = self
             .connections

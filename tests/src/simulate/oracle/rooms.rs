@@ -9,8 +9,8 @@ use ticklot_book::Nanos;
 use super::super::plan::ConnectionPlan;
 use super::{Invariant, Oracle};
 
-/// The maximum time without an outgoing message while a room is queued: a rate limit error pauses sending for two
-/// windows of 1.1 s, and lengthens the windows eightfold.
+/// The maximum time without an outgoing message while a room is queued: a rate limit error pauses sending for two windows
+/// of 1.1 s, and lengthens the windows eightfold.
 pub(super) const IDLE: Duration = Duration::from_secs(12);
 
 impl Oracle {
@@ -68,8 +68,8 @@ impl Oracle {
             .is_some_and(|at| now.since(*at) <= limit);
         let is_true = match state {
             // A room that is due is sent within `IDLE` of the last message. A room that the server ended is due after a
-            // quarter of the acknowledgement timeout, doubled up to four times. So it is sent within four times the
-            // timeout and `IDLE` of its end, or of a later message.
+            // quarter of the acknowledgement timeout, doubled up to four times. So it is sent within four times the timeout
+            // and `IDLE` of its end, or of a later message.
             SubscriptionState::Waiting => {
                 let wait = 4 * self.ack_timeout;
                 let ended = traffic.ended.get(room);

@@ -70,8 +70,8 @@ impl Traffic {
         }
     }
 
-    /// Whether the server sent an error that names the room's market, event or user, and the client reported it for
-    /// this room.
+    /// Whether the server sent an error that names the room's market, event or user, and the client reported it for this
+    /// room.
     pub(super) fn is_refused(&self, room: &str) -> bool {
         let id = room.split(':').nth(1).unwrap_or(room);
         let is_named = self.errors.iter().any(|error| error.contains(id));

@@ -8,8 +8,8 @@ use ticklot_book::Nanos;
 use super::{Invariant, Oracle};
 
 impl Oracle {
-    /// Checks a delivered event. A state change must start from the last reported state and change it. A book update
-    /// requires that the book's state has been reported.
+    /// Checks a delivered event. A state change must start from the last reported state and change it. A book update requires
+    /// that the book's state has been reported.
     pub(super) fn delivered(&mut self, event: &Event<'_>, books: &Books, now: Nanos) {
         match event {
             Event::State(change) => {

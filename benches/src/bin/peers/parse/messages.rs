@@ -1,5 +1,4 @@
-//! The messages other than order books: a type with serde's derive for each. They borrow their text and allocate no
-//! lists.
+//! The messages other than order books: a type with serde's derive for each. They borrow their text and allocate no lists.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -109,8 +109,7 @@ impl Factors {
     }
 }
 
-/// Rounds a number that is not negative. Without SSE4.1, `f64::round` calls the C library and takes several times as
-/// long.
+/// Rounds a number that is not negative. Without SSE4.1, `f64::round` calls the C library and takes several times as long.
 #[allow(clippy::cast_possible_truncation)] // the cast saturates
 fn nearest(number: f64) -> i64 {
     (number + 0.5) as i64

@@ -1,7 +1,7 @@
 //! The parsers that serde drives: sonic-rs and `serde_json`.
 //!
-//! Seeds write the levels directly into reused lists, so nothing is allocated. The parsers receive validated UTF-8 and
-//! do not validate it again; our decoders do.
+//! Seeds write the levels directly into reused lists, so nothing is allocated. The parsers receive validated UTF-8 and do not
+//! validate it again; our decoders do.
 
 use std::fmt;
 use std::marker::PhantomData;

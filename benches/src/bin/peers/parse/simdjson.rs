@@ -1,8 +1,8 @@
 //! simdjson On-Demand. The C++ reader in `simdjson.cpp` writes directly into the lists of a [`Lists`].
 //!
-//! The distribution's library selects its instruction set at run time; `-march=native` was not faster. Bayse's decimals
-//! are converted to whole steps digit by digit, which is exact and was 10 % faster than `get_double`. simdjson may read
-//! 64 bytes after the text. The input's frames provide them, as a connection's buffer would, so nothing is copied.
+//! The distribution's library selects its instruction set at run time; `-march=native` was not faster. Bayse's decimals are
+//! converted to whole steps digit by digit, which is exact and was 10 % faster than `get_double`. simdjson may read 64 bytes
+//! after the text. The input's frames provide them, as a connection's buffer would, so nothing is copied.
 
 #![allow(unsafe_code)]
 
@@ -24,8 +24,8 @@ const CAPACITY: usize = 1_024;
 
 /// The version and the active instruction set.
 pub(crate) fn version() -> String {
-    // SAFETY: `peers_simdjson_version` has no preconditions. It returns `c_str()` of a `static const std::string`,
-    // which ends with a zero and lives as long as the process.
+    // SAFETY: `peers_simdjson_version` has no preconditions. It returns `c_str()` of a `static const std::string`, which
+    // ends with a zero and lives as long as the process.
     let version = unsafe { CStr::from_ptr(peers_simdjson_version()) };
     version.to_string_lossy().into_owned()
 }
@@ -108,10 +108,10 @@ impl ParseBook for Books {
         if let Some(error) = error {
             bail!("{}", error.to_string_lossy());
         }
-        // SAFETY: `bayse_book` sets these to results of `get_string`, or they are `Slice::EMPTY`. The call succeeded,
-        // so `parser::iterate` has validated the text as UTF-8, and `get_string` has unescaped it to UTF-8 into memory
-        // of the parser. That memory does not change until the next call with this parser, which cannot happen while
-        // `self` is borrowed for `'a`.
+        // SAFETY: `bayse_book` sets these to results of `get_string`, or they are `Slice::EMPTY`. The call succeeded, so
+        // `parser::iterate` has validated the text as UTF-8, and `get_string` has unescaped it to UTF-8 into memory of
+        // the parser. That memory does not change until the next call with this parser, which cannot happen while `self`
+        // is borrowed for `'a`.
         let [market, outcome, time] =
             [message.market, message.outcome, message.time].map(|it| unsafe { it.text() });
         let head = Head {
@@ -236,9 +236,9 @@ impl Slice {
     }
 }
 
-// SAFETY: these signatures are those of the functions with C linkage in simdjson.cpp, and the layouts that they share
-// are asserted above and there. They are `noexcept`: `read` catches the exceptions of simdjson, and any other one, such
-// as for lack of memory, ends the process.
+// SAFETY: these signatures are those of the functions with C linkage in simdjson.cpp, and the layouts that they share are
+// asserted above and there. They are `noexcept`: `read` catches the exceptions of simdjson, and any other one, such as for
+// lack of memory, ends the process.
 unsafe extern "C" {
     fn peers_simdjson_new() -> *mut c_void;
     fn peers_simdjson_free(parser: *mut c_void);

@@ -77,8 +77,8 @@ enum Command {
         upgrade: bool,
         greet: bool,
     },
-    /// Write `count` frames without pause, each to the next connection and for the next of `books` books. Each book
-    /// receives consecutive frames of the stream.
+    /// Write `count` frames without pause, each to the next connection and for the next of `books` books. Each book receives
+    /// consecutive frames of the stream.
     WriteInTurn { count: usize, books: usize },
     /// Write these frames to a connection, as fast as it takes them.
     Write { to: usize, frames: Range<usize> },

@@ -3,9 +3,9 @@
 //! Before each message the thread sleeps, spins, or reads more memory than the caches hold. Then the message's text is
 //! loaded into the cache, as by a read from a socket, and the clock starts.
 //!
-//! The contenders take turns in blocks of a few messages, so a temporary slowdown of the machine affects all of them.
-//! The first contender of a round is the last one of the next. The first messages of a block are not counted: they load
-//! the contender's code and data, as in a program that runs alone.
+//! The contenders take turns in blocks of a few messages, so a temporary slowdown of the machine affects all of them. The
+//! first contender of a round is the last one of the next. The first messages of a block are not counted: they load the
+//! contender's code and data, as in a program that runs alone.
 
 use std::hint::{black_box, spin_loop};
 use std::thread;

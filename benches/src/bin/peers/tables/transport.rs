@@ -22,8 +22,8 @@ const CASES: [(&str, Start, usize); 2] = [
     ("700-bytes-waiting", Start::Later, 64),
 ];
 
-/// The factor of the number of rounds. A slice takes less than a millisecond, and its time depends on the interleaving
-/// with the server's thread, so a comparison needs many slices.
+/// The factor of the number of rounds. A slice takes less than a millisecond, and its time depends on the interleaving with
+/// the server's thread, so a comparison needs many slices.
 const MORE_ROUNDS: usize = 8;
 
 /// The start of the reading.

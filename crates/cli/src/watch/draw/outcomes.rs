@@ -8,8 +8,7 @@ use super::Scene;
 use super::numbers;
 use super::text::Row;
 
-/// Draws the sums of the best prices. One contract of each outcome pays 1 in total, so the sums show the profit or
-/// loss.
+/// Draws the sums of the best prices. One contract of each outcome pays 1 in total, so the sums show the profit or loss.
 pub(crate) fn draw(buffer: &mut Buffer, scene: &Scene<'_>, area: Rect, books: [usize; 2]) {
     let mut row = Row::new(buffer, area, 0);
     for (what, side) in [("one of each: asks ", Side::Ask), ("  bids ", Side::Bid)] {

@@ -186,8 +186,8 @@ impl Theme {
         if self.unicode { "≥" } else { ">" }
     }
 
-    /// A bar with the length of `eighths` eighths of a cell. Without Unicode, and for a book that is not live, the
-    /// length is rounded up to whole cells, so that a small quantity is visible.
+    /// A bar with the length of `eighths` eighths of a cell. Without Unicode, and for a book that is not live, the length
+    /// is rounded up to whole cells, so that a small quantity is visible.
     pub(crate) fn bar(self, eighths: usize, live: bool) -> String {
         let (full, rest) = (eighths / 8, eighths % 8);
         let up = full + usize::from(rest > 0);

@@ -1,5 +1,4 @@
-//! Compares a session with replays to one without. Each runs on its own thread, so that decoders do not share
-//! templates.
+//! Compares a session with replays to one without. Each runs on its own thread, so that decoders do not share templates.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -119,8 +118,7 @@ impl<V: Venue> Live<V> {
         self.send();
     }
 
-    /// Replays the last frame. Asserts that the scratch book then has the best prices of the live one, unless that is a
-    /// gap.
+    /// Replays the last frame. Asserts that the scratch book then has the best prices of the live one, unless that is a gap.
     fn replay(&mut self) -> bool {
         let Some(warm) = &mut self.warm else {
             return false;

@@ -1,7 +1,7 @@
 //! Index of subscriptions by due time, deadline and renewal group.
 //!
-//! It contains only keys. Each change of a subscription removes it from the index and inserts it again, so the index
-//! cannot disagree with the states.
+//! It contains only keys. Each change of a subscription removes it from the index and inserts it again, so the index cannot
+//! disagree with the states.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;

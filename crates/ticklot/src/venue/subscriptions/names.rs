@@ -8,8 +8,7 @@ use crate::venue::id_counts::IdCounts;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Several topics may have the same name, if it is built from ids that contain the separator. The first one is
-    /// used.
+    /// Several topics may have the same name, if it is built from ids that contain the separator. The first one is used.
     known: HashMap<Arc<str>, BTreeSet<u64>>,
     unknown: BTreeSet<u64>,
     /// The ids of all topics, with the number of topics of each.

@@ -151,8 +151,8 @@ impl<T: Topic> Subscription<T> {
         (self.state == State::Renewing && !self.due).then_some(self.group)
     }
 
-    /// Whether the server may know the topic and it can be unsubscribed from. A topic without a known name cannot; a
-    /// later confirmation makes it an orphan.
+    /// Whether the server may know the topic and it can be unsubscribed from. A topic without a known name cannot; a later
+    /// confirmation makes it an orphan.
     pub(super) fn needs_unsubscribe(&self) -> bool {
         let never_sent = self.state == State::Waiting && self.attempts == 0;
         !never_sent && !self.held && self.state != State::Refused && self.name != Name::Unknown
@@ -320,8 +320,8 @@ impl<T: Topic> Subscription<T> {
         self.state == State::Subscribed || by_itself
     }
 
-    /// Pauses a desired topic that the server ended by itself. Without a pause, a server that ends each subscription
-    /// would cause an endless loop.
+    /// Pauses a desired topic that the server ended by itself. Without a pause, a server that ends each subscription would
+    /// cause an endless loop.
     pub(super) fn pause(&mut self, now: Nanos, ack_timeout: Duration) {
         if now.since(self.deadline) > ack_timeout.saturating_mul(RETENTION) {
             self.ends = 0;

@@ -23,8 +23,8 @@ pub enum Action {
 pub(super) struct Message<T> {
     at: Nanos,
     pub(super) action: Action,
-    /// The topics without a reply, by key. They stay after their subscriptions are removed: an error that names one
-    /// must not be attributed to another message.
+    /// The topics without a reply, by key. They stay after their subscriptions are removed: an error that names one must not
+    /// be attributed to another message.
     pub(super) topics: BTreeMap<u64, Arc<T>>,
 }
 

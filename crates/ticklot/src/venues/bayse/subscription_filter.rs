@@ -5,8 +5,7 @@ use ticklot_frame::bayse::{Message, Symbol};
 use super::topic::Topic;
 use crate::venue::id_counts::IdCounts;
 
-/// The desired topics of one connection. Two topics may have the same id, such as the fills of a market under two
-/// events.
+/// The desired topics of one connection. Two topics may have the same id, such as the fills of a market under two events.
 #[derive(Debug, Default)]
 pub(super) struct SubscriptionFilter {
     books: IdCounts,

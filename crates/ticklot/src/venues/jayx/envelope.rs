@@ -70,8 +70,8 @@ impl Envelopes {
         }
     }
 
-    /// Whether a message confirms the current envelope. Plain JSON on the path of Socket.IO does not confirm plain
-    /// JSON, because its subscriptions belong to the base URL.
+    /// Whether a message confirms the current envelope. Plain JSON on the path of Socket.IO does not confirm plain JSON,
+    /// because its subscriptions belong to the base URL.
     fn is_confirmed_by(&self, frame: &[u8]) -> bool {
         let is_packet = frame.first().is_some_and(u8::is_ascii_digit);
         is_packet == (self.current == Envelope::SocketIo)

@@ -1,11 +1,11 @@
 //! JayX: a spot exchange.
 //!
-//! A connection carries at most one order book, because its messages contain no symbol. It can carry the candles of
-//! many symbols, with one interval for each symbol, because a candle contains no interval. Balances and orders can
-//! share any connection. [`Plan`] creates the connections for a list of topics.
+//! A connection carries at most one order book, because its messages contain no symbol. It can carry the candles of many
+//! symbols, with one interval for each symbol, because a candle contains no interval. Balances and orders can share any
+//! connection. [`Plan`] creates the connections for a list of topics.
 //!
-//! [`Books::candles`](crate::Books::candles) and [`Books::account_of`](crate::Books::account_of) return candles,
-//! balances and orders.
+//! [`Books::candles`](crate::Books::candles) and [`Books::account_of`](crate::Books::account_of) return candles, balances
+//! and orders.
 
 mod envelope;
 mod plan;
@@ -36,8 +36,8 @@ const SOCKET_IO_QUERY: &str = "EIO=4&transport=websocket";
 /// The time limit of the Socket.IO handshake, from the open connection to the joined namespace.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The upper limit of the silence limit that a Socket.IO server announces as its ping interval and timeout. The
-/// defaults of Engine.IO are 45 s in total. Without an upper limit, a dead connection could stay open for days.
+/// The upper limit of the silence limit that a Socket.IO server announces as its ping interval and timeout. The defaults of
+/// Engine.IO are 45 s in total. Without an upper limit, a dead connection could stay open for days.
 const MAX_SILENCE: Duration = Duration::from_secs(120);
 
 /// The silence limit of a plain JSON connection with an order book. The venue documents no heartbeat for it. Without a
@@ -181,9 +181,9 @@ pub struct JayX {
 impl JayX {
     /// The order book of `symbol`, with `precise` 1 and [`Envelope::Auto`].
     ///
-    /// The default scale is that of BTCUSDT, for all symbols: see [`JayX::scale`]. It only affects the display, because
-    /// the venue's messages, the books and the events contain whole ticks and lots. With a wrong scale, prices and
-    /// quantities are displayed with the wrong number of decimals.
+    /// The default scale is that of BTCUSDT, for all symbols: see [`JayX::scale`]. It only affects the display, because the
+    /// venue's messages, the books and the events contain whole ticks and lots. With a wrong scale, prices and quantities
+    /// are displayed with the wrong number of decimals.
     #[must_use]
     pub fn new(symbol: &str) -> Self {
         Self::connection().follow(Topic::order_book(symbol))
@@ -224,8 +224,8 @@ impl JayX {
         self
     }
 
-    /// Sets the URL. For Socket.IO, missing parts of `/socket.io/?EIO=4&transport=websocket` are added; a path before
-    /// them and other parameters stay. For plain JSON, it is used as it is.
+    /// Sets the URL. For Socket.IO, missing parts of `/socket.io/?EIO=4&transport=websocket` are added; a path before them
+    /// and other parameters stay. For plain JSON, it is used as it is.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.base);
@@ -236,9 +236,9 @@ impl JayX {
     /// Sets the envelope. Default: [`Envelope::Auto`].
     ///
     /// With `Auto`, the first attempt uses Socket.IO. If no open packet arrives within two seconds, or the upgrade is
-    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows at once and uses plain JSON. A
-    /// decoded message confirms the envelope. It is then reported ([`Event::Protocol`](crate::Event::Protocol)) and
-    /// used for the next attempts, until the server refuses it.
+    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows at once and uses plain JSON. A decoded
+    /// message confirms the envelope. It is then reported ([`Event::Protocol`](crate::Event::Protocol)) and used for the
+    /// next attempts, until the server refuses it.
     #[must_use]
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.envelopes = Envelopes::new(envelope);
@@ -278,8 +278,7 @@ impl JayX {
     /// Checks the configuration, and returns the venue for a feed or a session.
     ///
     /// # Errors
-    /// A symbol, an interval, `precise` or the key is empty; the key is missing; two topics clash; or the URL is
-    /// invalid.
+    /// A symbol, an interval, `precise` or the key is empty; the key is missing; two topics clash; or the URL is invalid.
     pub fn build(mut self) -> Result<Self, BuildError> {
         if self.envelopes.choice == Envelope::Auto && Parts::of(&self.base).is_socket_io() {
             // The URL determines the envelope.

@@ -296,8 +296,7 @@ impl Protocol {
         context.apply_delta(id, &delta, refusal)
     }
 
-    /// Finds or adds the book of a symbol, with the depth of its acknowledgement and the scale of its instrument, if
-    /// known.
+    /// Finds or adds the book of a symbol, with the depth of its acknowledgement and the scale of its instrument, if known.
     fn add_book<H: Handler + ?Sized>(
         &mut self,
         name: &str,
@@ -499,8 +498,8 @@ impl Protocol {
         symbol.book.filter(|_| self.any || symbol.is_followed)
     }
 
-    /// Requests snapshots after a frame that may have contained a first snapshot was lost. A book without a first
-    /// snapshot does not become a gap, which would request one.
+    /// Requests snapshots after a frame that may have contained a first snapshot was lost. A book without a first snapshot
+    /// does not become a gap, which would request one.
     fn request_lost_snapshots<H: Handler + ?Sized>(
         &self,
         concerns: Concerns<'_>,
@@ -698,8 +697,7 @@ impl Protocol {
     }
 }
 
-/// Handles a frame that could not be decoded. It may have updated the book that it names, or any book of the
-/// connection.
+/// Handles a frame that could not be decoded. It may have updated the book that it names, or any book of the connection.
 #[cold]
 fn refused_frame<H: Handler + ?Sized>(
     decoder: &mut Decoder,

@@ -8,8 +8,8 @@ use crate::venue::subscriptions;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Topic {
-    /// The list of instruments, with precision and status. It is always followed, because the precision is the scale of
-    /// the books.
+    /// The list of instruments, with precision and status. It is always followed, because the precision is the scale of the
+    /// books.
     Instruments,
     /// The order book of a symbol, such as `BTC/USD`.
     Book(String),

@@ -37,8 +37,7 @@ impl Market {
         Self::new(name, &first, steps, ends)
     }
 
-    /// The recorded diffs of a Binance futures book after its snapshot. Without the file, prints a line and returns
-    /// `None`.
+    /// The recorded diffs of a Binance futures book after its snapshot. Without the file, prints a line and returns `None`.
     pub(in crate::tables) fn recorded(name: &'static str) -> anyhow::Result<Option<Self>> {
         let Some(path) = raw_recordings::path("usdm_btcusdt_20240808.gz", name) else {
             return Ok(None);

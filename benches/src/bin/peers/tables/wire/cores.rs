@@ -13,8 +13,7 @@ pub(super) struct Cores {
 }
 
 impl Cores {
-    /// The first and the last of the cores that this process may use, which `taskset` can change. `None` if there is
-    /// only one.
+    /// The first and the last of the cores that this process may use, which `taskset` can change. `None` if there is only one.
     pub(super) fn pick() -> anyhow::Result<Option<Self>> {
         let allowed = sched_getaffinity(None)?;
         let cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));

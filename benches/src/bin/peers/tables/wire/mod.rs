@@ -1,18 +1,18 @@
 //! The latency from the server's write to the end of the handler, over loopback.
 //!
-//! The server and the client are threads that are pinned to one core each. The server spins, and writes each message at
-//! its time: a JayX book of 20 levels a side, as a WebSocket frame that was built and, with TLS, encrypted before. The
-//! clock is read before the write, and by the handler once it has the best prices of the book.
+//! The server and the client are threads that are pinned to one core each. The server spins, and writes each message at its
+//! time: a JayX book of 20 levels a side, as a WebSocket frame that was built and, with TLS, encrypted before. The clock is
+//! read before the write, and by the handler once it has the best prices of the book.
 //!
 //! Contenders take turns in blocks of messages, each on new connections of new threads, so a temporary slowdown of the
-//! machine affects all of them. The first messages of a block warm up the client and are not counted. A contender with
-//! a book must have the best prices of each message.
+//! machine affects all of them. The first messages of a block warm up the client and are not counted. A contender with a
+//! book must have the best prices of each message.
 //!
 //! On a busy machine, a spinning thread may lose its core while a message waits. `preempted` counts that.
 //!
-//! There are two other groups of cases. `inside` measures from the receipt of a frame to the end of the handler, with
-//! one message every 5 ms and back to back. The other group has many connections on one thread. Run the table on an
-//! idle machine with at least two cores. The server uses the first and the client the last one that `taskset` allows.
+//! There are two other groups of cases. `inside` measures from the receipt of a frame to the end of the handler, with one
+//! message every 5 ms and back to back. The other group has many connections on one thread. Run the table on an idle machine
+//! with at least two cores. The server uses the first and the client the last one that `taskset` allows.
 
 mod cores;
 mod feed;

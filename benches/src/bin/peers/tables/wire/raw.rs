@@ -1,8 +1,8 @@
 //! A loop over a blocking or a spinning socket of std, with the transport's buffer size.
 //!
-//! `raw-…` reads, finds the end of the frame, and calls the handler, which reads the best prices of the first message's
-//! book and the clock. It decodes nothing else, so it is the floor of a reader. `raw-…+book` also decodes each message
-//! and applies it, with our decoder and our book but no other code of ours. It is the floor of a feed.
+//! `raw-…` reads, finds the end of the frame, and calls the handler, which reads the best prices of the first message's book
+//! and the clock. It decodes nothing else, so it is the floor of a reader. `raw-…+book` also decodes each message and applies
+//! it, with our decoder and our book but no other code of ours. It is the floor of a feed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -24,9 +24,9 @@ const BUFFER: usize = 64 << 10;
 const UPGRADE: &str = "GET /0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// The client's packet that opens the Socket.IO session, as a frame with a mask of zero. Without it, TCP would treat
-/// the connection as a transfer in one direction and acknowledge each message in the read call: 1 to 2 µs more than for
-/// a client that has sent data.
+/// The client's packet that opens the Socket.IO session, as a frame with a mask of zero. Without it, TCP would treat the
+/// connection as a transfer in one direction and acknowledge each message in the read call: 1 to 2 µs more than for a client
+/// that has sent data.
 const OPEN: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'4', b'0'];
 
 /// The start of every packet with an order book.

@@ -253,8 +253,8 @@ fn a_new_connection_ends_renewals() {
     check(&all);
 }
 
-/// Serves as a server that acknowledges each topic separately, with a free slot after each acknowledgement: the worst
-/// case for full messages. Returns the numbers of unsubscriptions and subscriptions.
+/// Serves as a server that acknowledges each topic separately, with a free slot after each acknowledgement: the worst case
+/// for full messages. Returns the numbers of unsubscriptions and subscriptions.
 fn serve(all: &mut Subscriptions<Item>) -> (usize, usize) {
     let (mut unsubscribes, mut subscribes) = (0, 0);
     let mut inbox = std::collections::VecDeque::from_iter(send(all, 0));
