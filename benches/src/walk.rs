@@ -208,7 +208,11 @@ mod tests {
         println!("{mean} levels a side, touch from {low} to {high}, {taken} taken out");
         assert!((900..1_300).contains(&mean), "{mean} levels a side");
         assert!(high - low > 4_096, "the price walks: {low} to {high}");
-        assert!(taken * 10 > steps.len(), "{taken} of {} go", steps.len());
+        assert!(
+            taken * 10 > steps.len(),
+            "{taken} of {} removed",
+            steps.len()
+        );
         let window = book.storage(Side::Bid).window();
         let beyond = book
             .levels(Side::Bid)

@@ -153,7 +153,7 @@ pub fn columns(rows: &str, keep: impl Fn(&str) -> bool) -> String {
 /// Compares two texts line by line, and prints only the first difference.
 ///
 /// # Panics
-/// They differ.
+/// The texts differ.
 pub fn assert_same_rows(got: &str, expected: &str, name: &str) {
     for (number, (got, expected)) in got.lines().zip(expected.lines()).enumerate() {
         assert_eq!(got, expected, "{name}: row {number}");

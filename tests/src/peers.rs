@@ -130,11 +130,11 @@ impl Peer {
     /// The address or addresses in a server's first line, `listening ADDRESS`.
     ///
     /// # Panics
-    /// Its first line is another one.
+    /// The first line has another format.
     pub async fn listening(&mut self) -> String {
         let line = self.line().await.unwrap_or_default();
         let address = line.strip_prefix("listening ").map(str::to_owned);
-        address.unwrap_or_else(|| panic!("it does not listen:\n{}", self.output()))
+        address.unwrap_or_else(|| panic!("no listening address:\n{}", self.output()))
     }
 
     /// Closes the script's standard input and waits until it succeeds.
@@ -144,7 +144,7 @@ impl Peer {
     pub async fn end(mut self) {
         drop(self.child.stdin.take());
         let Ok(status) = timeout(SCRIPT_TIMEOUT, self.child.wait()).await else {
-            panic!("it does not end:\n{}", self.output());
+            panic!("the script is still running:\n{}", self.output());
         };
         // The output is complete once it has ended.
         while self.line().await.is_some() {}

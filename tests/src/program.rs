@@ -22,7 +22,7 @@ impl Ran {
     /// Checks that the program succeeded and wrote nothing to its standard error.
     ///
     /// # Panics
-    /// It did not.
+    /// The status is not 0, or the standard error is not empty.
     #[track_caller]
     pub fn assert_ok(&self) {
         assert_eq!((self.status, self.err.as_str()), (0, ""), "{}", self.out);
@@ -31,7 +31,7 @@ impl Ran {
     /// The standard output as JSON.
     ///
     /// # Panics
-    /// It is not JSON.
+    /// The standard output is not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).expect("JSON")
@@ -40,7 +40,7 @@ impl Ran {
     /// Checks that the standard output contains a text.
     ///
     /// # Panics
-    /// It does not.
+    /// The text is missing.
     #[track_caller]
     pub fn assert_out(&self, text: &str) {
         assert!(self.out.contains(text), "no {text:?} in {}", self.out);
@@ -49,7 +49,7 @@ impl Ran {
     /// Checks that the standard error contains a text.
     ///
     /// # Panics
-    /// It does not.
+    /// The text is missing.
     #[track_caller]
     pub fn assert_err(&self, text: &str) {
         assert!(self.err.contains(text), "no {text:?} in {}", self.err);
@@ -58,7 +58,7 @@ impl Ran {
     /// Checks that the standard error ends with a text.
     ///
     /// # Panics
-    /// It does not.
+    /// The standard error has another end.
     #[track_caller]
     pub fn assert_err_ends(&self, text: &str) {
         assert!(
@@ -71,7 +71,7 @@ impl Ran {
     /// Checks the exit status.
     ///
     /// # Panics
-    /// It is another one.
+    /// The status differs.
     #[track_caller]
     pub fn assert_status(&self, status: u8) {
         assert_eq!(self.status, status, "{}{}", self.out, self.err);

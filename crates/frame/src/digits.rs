@@ -22,7 +22,8 @@ pub(crate) static POWERS: [u64; 19] = {
 /// The top bit of each byte above nine, exact up to the first such byte.
 #[inline(always)]
 pub(crate) fn not_digits(digits: u64) -> u64 {
-    // 0x76 carries every value from ten on into the top bit. Only a byte that is not a digit carries into the next one.
+    // Adding 0x76 carries every value of ten or more into the top bit. Only a byte that is not a digit carries into the
+    // next one.
     (digits.wrapping_add(each(0x76)) | digits) & TOPS
 }
 

@@ -11,9 +11,9 @@ impl<T: Default> ThreadLocal<T> {
         Self(Cell::new(None))
     }
 
-    /// Lends the value to `work`, which must not borrow it again: it would get another value.
+    /// Calls `work` with the value. A nested call gets a different value.
     pub(crate) fn lend<R>(key: &'static LocalKey<Self>, work: impl FnOnce(&mut T) -> R) -> R {
-        // Thread-local values are gone while the thread ends.
+        // Thread-local values are destroyed when the thread ends.
         let lent = key.try_with(|local| local.0.take());
         let mut value = lent.ok().flatten().unwrap_or_default();
         let result = work(&mut value);

@@ -10,7 +10,8 @@ use crate::Error;
 
 /// The error for TLS in a build without it.
 #[cfg(not(feature = "tls-no-provider"))]
-pub(crate) const NO_TLS: Error = Error::Url("the scheme needs TLS, which this build does not include");
+pub(crate) const NO_TLS: Error =
+    Error::Url("the scheme needs TLS, which this build does not include");
 
 /// Checks a URL as [`connect`](crate::connect) does, without connecting. It must have the scheme `ws` or `wss`, a host and a
 /// valid port, and neither a fragment nor a user name.

@@ -39,7 +39,7 @@ pub const LIMIT: usize = 1_000;
 /// The name of the venue.
 pub const NAME: VenueName = VenueName("binance");
 
-/// The silence, pings included, after which the client gives up a server with subscriptions.
+/// The silence, pings included, after which the client closes the connection to a server with subscriptions.
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// Reads a frame or a snapshot's body with numbers of `scale`; `None` for any other message.

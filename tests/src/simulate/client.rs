@@ -342,7 +342,7 @@ impl Simulation {
         self.paused = None;
         self.oracle.resumed(self.now);
         self.trace
-            .step(self.now, format_args!("the client goes on"));
+            .step(self.now, format_args!("the client resumes"));
         let lost = std::mem::take(&mut self.suspended);
         self.set_back(lost);
         self.is_catching_up = true;

@@ -29,7 +29,7 @@ faults! {
     CutInFrame,
     /// Nothing passes in either direction, and neither end is notified.
     HalfOpen,
-    /// The server sends no data and processes nothing, but answers heartbeats.
+    /// The server sends no data and processes nothing, but replies to heartbeats.
     Freeze,
     /// The client does not read for a while.
     SlowReader,

@@ -113,7 +113,7 @@ impl Simulation {
             it.session = None;
             return self.remove_if_closed(link);
         }
-        // A frozen server still answers pings. Only the application behind them is frozen.
+        // A frozen server still replies to pings. Only the application behind them is frozen.
         let is_heartbeat = match &message {
             Upstream::Text(text) => text == "3",
             _ => true,

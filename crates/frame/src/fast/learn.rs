@@ -19,8 +19,8 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_KEYS: usize = 8;
 
 impl Template {
-    /// Becomes the template of the message `root` with this text. Returns false, and is then useless, if no other
-    /// message could match it. Allocates only to grow.
+    /// Learns the message `root` with this text as the template. Returns false, and leaves the template unusable, if no
+    /// other message could match it. Allocates only to grow.
     pub(super) fn learn<S: Schema>(&mut self, root: &Value<'_, '_>, text: &[u8]) -> bool {
         self.segments.clear();
         self.text.clear();

@@ -165,7 +165,7 @@ impl<T: Copy> ListCache<T> {
     }
 }
 
-/// A list that grows at its front and shrinks at its end, mostly without a move.
+/// A list that grows at its front and shrinks at its end, usually without a move.
 #[derive(Clone, Debug)]
 struct PrefixBuffer<T> {
     buffers: Vec<T>,

@@ -9,7 +9,7 @@
 //! tables, and no table grows with the numbers seen. It is therefore fast with cold caches, too.
 //!
 //! # How a level is read
-//! This example uses JayX's levels as Python's `json.dumps` writes them. Two levels of an earlier message gave the
+//! This example uses JayX's levels in the format of Python's `json.dumps`. Two levels of an earlier message gave the
 //! [format](levels::LevelFormat), whose texts have at most sixteen bytes:
 //!
 //! ```text
@@ -553,7 +553,7 @@ impl Template {
     }
 }
 
-/// Whether a text starts with a shorter one. It mostly does, and most shorter texts have eight to sixteen bytes, which
+/// Whether a text starts with a shorter one. It usually does, and most shorter texts have eight to sixteen bytes, which
 /// are compared as two words that may overlap.
 #[inline(always)]
 fn starts_with(text: &[u8], start: &[u8]) -> bool {

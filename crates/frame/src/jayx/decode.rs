@@ -92,7 +92,7 @@ pub enum Control<'a> {
     Ping,
     /// The reply to a ping of the client.
     Pong,
-    /// A packet without a meaning.
+    /// A noop packet, which has no effect.
     Noop,
     /// The acknowledgement of an event that the client sent.
     Ack {

@@ -22,7 +22,7 @@ pub(super) enum Packet<'a> {
     Ping,
     /// `3`: a pong.
     Pong,
-    /// `6`: a packet without a meaning.
+    /// `6`: a noop packet.
     Noop,
     /// `40`: the namespace was joined.
     Connect(Json<'a>),

@@ -72,8 +72,7 @@ fn reason(checked: &Result<(), ticklot_transport::Error>) -> Result<(), &'static
 }
 
 /// The error of a venue without Socket.IO for a URL of Socket.IO.
-pub(crate) const SOCKET_IO: &str =
-    "a Socket.IO URL, but the venue does not support Socket.IO";
+pub(crate) const SOCKET_IO: &str = "a Socket.IO URL, but the venue does not support Socket.IO";
 
 #[cfg(test)]
 mod tests {

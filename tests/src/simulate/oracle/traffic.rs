@@ -189,7 +189,7 @@ impl Oracle {
         }
     }
 
-    /// Checks that pings are sent and answered.
+    /// Checks that pings are sent and have replies.
     pub(super) fn pings(&mut self, index: usize, now: Nanos) {
         let lost = self.lost();
         let Some(traffic) = &self.connections[index].traffic else {

@@ -80,7 +80,7 @@ enum Command {
     /// Write `count` frames without pause, each to the next connection and for the next of `books` books. Each book receives
     /// consecutive frames of the stream.
     WriteInTurn { count: usize, books: usize },
-    /// Write these frames to a connection, as fast as it takes them.
+    /// Write these frames to a connection, as fast as the client reads them.
     Write { to: usize, frames: Range<usize> },
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct Server {
     commands: SyncSender<Command>,
     done: Receiver<anyhow::Result<()>>,
     connections: Cell<usize>,
-    /// The number of commands that are not known to be done.
+    /// The number of commands that may still be pending.
     pending: Cell<usize>,
 }
 

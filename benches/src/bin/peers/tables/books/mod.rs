@@ -1,7 +1,7 @@
 //! Order books that receive single levels: ours and a user's alternatives, behind one trait.
 //!
-//! Every book receives its messages in its types, which are built before the clock starts. So no peer pays for a conversion
-//! that its users would do when they read the message.
+//! Every book receives its messages in its types, which are built before the clock starts. The measurement therefore
+//! excludes a conversion that a peer's users would do when they parse the message.
 
 mod hft;
 mod maps;
