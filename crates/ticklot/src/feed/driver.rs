@@ -97,14 +97,11 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
 
     /// Waits for the time of `next`, if any, or the next control message, and handles the latter.
     async fn wait(&mut self, next: NextAction) -> Option<Disconnect> {
-        let time = match next {
-            NextAction::WaitUntil(time) => Some(self.link.clock.wake_at(time)),
-            _ => None,
-        };
+        let clock = self.link.clock;
         let wait = async {
-            match time {
-                Some(time) => sleep_until(time).await,
-                None => std::future::pending().await,
+            match next {
+                NextAction::WaitUntil(time) => sleep_until(clock.wake_at(time)).await,
+                _ => std::future::pending().await,
             }
         };
         let message = tokio::select! {

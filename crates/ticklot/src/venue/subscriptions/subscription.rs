@@ -35,9 +35,8 @@ pub(super) struct Subscription<T> {
     pub(super) held: bool,
     /// The sequence number of the latest unsubscription.
     group: u64,
-    /// The sequence numbers of the unanswered messages that contain it, ascending.
-    subscribes: VecDeque<u64>,
-    unsubscribes: VecDeque<u64>,
+    /// The sequence numbers of the unanswered messages that contain it, ascending, by action.
+    unanswered: [VecDeque<u64>; 2],
 }
 
 /// The progress of a renewal.
@@ -97,8 +96,7 @@ impl<T: Topic> Subscription<T> {
             renewal: Renewal::None,
             held: false,
             group: 0,
-            subscribes: VecDeque::new(),
-            unsubscribes: VecDeque::new(),
+            unanswered: Default::default(),
         }
     }
 
@@ -131,14 +129,9 @@ impl<T: Topic> Subscription<T> {
             )
     }
 
-    /// Whether it is paused because the server ended it.
-    fn is_paused(&self) -> bool {
-        self.state == State::Waiting && !self.due
-    }
-
-    /// Whether `deadline` applies.
+    /// Whether `deadline` applies: it awaits a reply, or it is paused because the server ended it.
     pub(super) fn has_deadline(&self) -> bool {
-        self.awaits_reply() || self.is_paused()
+        self.awaits_reply() || (self.state == State::Waiting && !self.due)
     }
 
     /// The topic and the number of attempts, if a subscription has no reply.
@@ -168,31 +161,20 @@ impl<T: Topic> Subscription<T> {
 
     /// The numbers of its unanswered messages with this action, oldest first.
     pub(super) fn unanswered(&mut self, action: Action) -> &mut VecDeque<u64> {
-        match action {
-            Action::Subscribe => &mut self.subscribes,
-            Action::Unsubscribe => &mut self.unsubscribes,
-        }
+        &mut self.unanswered[action as usize]
     }
 
     /// Whether a message with this action is unanswered.
     pub(super) fn is_unanswered(&self, action: Action) -> bool {
-        let messages = match action {
-            Action::Subscribe => &self.subscribes,
-            Action::Unsubscribe => &self.unsubscribes,
-        };
-        !messages.is_empty()
+        !self.unanswered[action as usize].is_empty()
     }
 
     /// The action of its oldest unanswered message.
     pub(super) fn oldest_unanswered(&self) -> Option<Action> {
-        match (self.subscribes.front(), self.unsubscribes.front()) {
-            (Some(subscribe), Some(unsubscribe)) if unsubscribe < subscribe => {
-                Some(Action::Unsubscribe)
-            }
-            (Some(_), _) => Some(Action::Subscribe),
-            (None, Some(_)) => Some(Action::Unsubscribe),
-            (None, None) => None,
-        }
+        let actions = [Action::Subscribe, Action::Unsubscribe].into_iter();
+        actions
+            .filter(|action| self.is_unanswered(*action))
+            .min_by_key(|action| self.unanswered[*action as usize].front().copied())
     }
 
     /// Removes an unanswered message: the oldest or the latest, unless an error named another of its topics.
@@ -253,8 +235,7 @@ impl<T: Topic> Subscription<T> {
         let before = self.state;
         self.become_due(State::Waiting);
         (self.attempts, self.ends, self.isolated, self.renewal) = (0, 0, false, Renewal::None);
-        self.subscribes.clear();
-        self.unsubscribes.clear();
+        self.unanswered.iter_mut().for_each(VecDeque::clear);
         before
     }
 
