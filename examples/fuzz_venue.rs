@@ -166,7 +166,7 @@ impl Run {
         reply
     }
 
-    /// Lets time pass, and calls the session at its deadlines, as a driver does.
+    /// Advances the time, and calls the session at its deadlines, as a driver does.
     fn pass(&mut self, length: Duration) {
         let until = self.now.after(length);
         while let Some(due) = self.session.deadline().filter(|due| *due <= until) {

@@ -438,7 +438,7 @@ impl<V: TestVenue> Run<V> {
         let rooms = self.session.venue().rooms();
         for n in &self.desired {
             let state = rooms.iter().find(|(it, _)| *it == topic(*n));
-            let (_, state) = state.expect("a desired room is never forgotten");
+            let (_, state) = state.expect("a desired room is never lost");
             let is_confirmed =
                 *state != SubscriptionState::Subscribed || self.joined.contains(room(*n));
             assert!(
@@ -486,7 +486,7 @@ impl Handler for StateCheck {
             Event::Book(update) => {
                 let known = self.0.get(&update.book).copied().unwrap_or_default();
                 let state = books.state(update.book);
-                assert!(known.is_same(state), "the state comes before the book");
+                assert!(known.is_same(state), "the state precedes the book");
             }
             _ => {}
         }

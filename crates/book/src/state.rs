@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// The connection that a book's levels came from. Each connection is a new epoch, and a book starts each
-/// epoch with a snapshot, so levels of two epochs are not mixed. 0 is the epoch before the first connection.
+/// The connection that a book's levels are from. Each connection is a new epoch, and a book starts each epoch with a
+/// snapshot, so levels of two epochs are not mixed. 0 is the epoch before the first connection.
 ///
 /// There is one exception: a book may continue on a replacement connection at a proven sequence position (see
 /// [`DeltaBook::adopt`](crate::DeltaBook::adopt)). It takes the new epoch and keeps its levels, because no

@@ -1,4 +1,4 @@
-//! The options of order books, which the commands of live feeds and those of logs share.
+//! The options of order books, shared by the commands for live feeds and for logs.
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Shell completions and manual pages, which are generated from the command line's definition.
+//! Shell completions and manual pages, generated from the command line's definition.
 
 use std::io::Write;
 use std::path::PathBuf;

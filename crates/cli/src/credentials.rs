@@ -1,4 +1,4 @@
-//! Credentials, which are read from the environment, because other users of the machine cannot read it.
+//! Credentials, read from the environment because other users of the machine cannot see it.
 //!
 //! `TICKLOT_API_KEY` holds the key of JayX or Bayse, and `TICKLOT_ACCESS_TOKEN` the token of Bayse, unless the config
 //! file names other variables. The embedded servers have demo credentials.

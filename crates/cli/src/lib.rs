@@ -46,7 +46,7 @@ use crate::cli::{Cli, Command};
 use crate::failure::{Failure, usage};
 use crate::format::Printable;
 
-/// Runs the program with these arguments, of which the first is the program's name, and returns its exit status.
+/// Runs the program with these arguments, starting with the program's name, and returns its exit status.
 pub fn run<I, T>(args: I, output: &mut Output) -> u8
 where
     I: IntoIterator<Item = T>,
@@ -107,7 +107,7 @@ fn is_given(matches: &ArgMatches, id: &clap::Id) -> bool {
     matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
 }
 
-/// Prints clap's error and returns the exit status. Help is printed as it is, any other error as one line with its
+/// Prints clap's error and returns the exit status. Help is printed unchanged, any other error as one line with its
 /// suggestion and a reference to the subcommand's `--help`.
 fn print_clap_error(error: &clap::Error, args: &[OsString], output: &mut Output) -> u8 {
     if matches!(

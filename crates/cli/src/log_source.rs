@@ -271,7 +271,7 @@ impl<'a, H: VenueHandler> LogReplay<'a, H> {
         DecodePaths::of(self.replay.stats().map(|(_, stats)| stats))
     }
 
-    /// Fails if the log had no records, or none of the requested venue or connection.
+    /// Fails if the log has no records of the requested venue and connection.
     pub(crate) fn check(&self, args: &LogArgs) -> Result<(), Failure> {
         if self.has_records {
             return Ok(());

@@ -51,11 +51,11 @@ pub(crate) struct ServeArgs {
     /// Faults to inject, such as `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`
     ///
     /// drop=N drops each connection after N messages, without a close. With probability P, cut=P ends a connection in
-    /// the middle of a frame, garbage=P sends an invalid line before a message, and refuse=P or refuse=P:STATUS refuses
-    /// the upgrades of a connection with status 503 or STATUS. freeze=D or freeze=D:P pauses for the time D before a
-    /// message, with probability P or 0.005, and replies only to pings meanwhile; hang=D or hang=D:P also stops
-    /// reading. slow=D splits each write into two halves, the time D apart (at most 5s). seed=N seeds the fault
-    /// generator.
+    /// the middle of a frame, and garbage=P sends an invalid line before a message. With probability P per connection,
+    /// refuse=P or refuse=P:STATUS refuses its upgrades with status 503 or STATUS. freeze=D or freeze=D:P pauses for
+    /// the time D before a message, with probability P or 0.005, and replies only to pings meanwhile; hang=D or
+    /// hang=D:P also stops reading. slow=D splits each write into two halves, the time D apart (at most 5s). seed=N
+    /// seeds the fault generator.
     #[arg(
         long,
         value_name = "SPEC",

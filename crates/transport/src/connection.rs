@@ -210,7 +210,7 @@ impl Connection {
         }
         let closed = self.reader.end() == Some(End::Closed);
         if closed && self.reader.role() == Role::Client {
-            // The server should close first: the side that does keeps the port in TIME_WAIT.
+            // The server should close first, because the side that closes first keeps the port in TIME_WAIT.
             let _ = timeout_at(deadline, self.flush_and_drain()).await;
             let _ = timeout(LINGER, self.writer.stream_mut().shutdown()).await;
         } else {

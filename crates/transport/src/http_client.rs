@@ -71,11 +71,10 @@ impl HttpClient {
 
     /// Sends a GET request for an `http://` or `https://` URL and returns the body of the response.
     ///
-    /// The request takes an idle connection of the same origin, or opens a new one. The connection
-    /// becomes idle again after the response, unless the server closes it. A request that fails on
-    /// an idle connection before the first byte of the response arrives is repeated once, on a new
-    /// connection: the server may have closed the idle one in the meantime, and GET is idempotent
-    /// (RFC 9110, section 9.2.2). Redirects are not followed.
+    /// The request takes an idle connection of the same origin, or opens a new one. The connection becomes idle again
+    /// after the response, unless the server closes it. A request that fails on an idle connection before the first
+    /// byte of the response arrives is repeated once, on a new connection. The server may have closed the idle one in
+    /// the meantime, and GET is idempotent (RFC 9110, section 9.2.2). Redirects are not followed.
     ///
     /// Calls can run concurrently, each on its own connection. A call allocates the request, the head of the response
     /// and the body.

@@ -53,10 +53,10 @@
 //!
 //! # Protocol checks
 //!
-//! The crate enforces the requirements of RFC 6455 on a peer, and closes with the specified code: 1002 for a protocol
-//! violation, 1007 for text that is not UTF-8, 1009 for a message over [`Config::max_message_size`]. The limit applies
-//! to all fragments of a message together. A frame whose header exceeds it is refused before memory is reserved.
-//! Extensions are never offered, so frames are never compressed.
+//! The crate enforces the requirements of RFC 6455 on a peer, and closes with the specified code. The codes are 1002
+//! for a protocol violation, 1007 for text that is not UTF-8, and 1009 for a message over [`Config::max_message_size`].
+//! The limit applies to all fragments of a message together. A frame whose header exceeds it is refused before memory
+//! is reserved. Extensions are never offered, so frames are never compressed.
 //!
 //! Known deviations:
 //!

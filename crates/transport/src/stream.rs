@@ -30,7 +30,7 @@ enum Socket {
 }
 
 /// See [`Stream::into_parts`].
-#[allow(clippy::large_enum_variant)] // it is destructured at once
+#[allow(clippy::large_enum_variant)] // destructured immediately by the caller
 pub(crate) enum Parts {
     Plain(TcpStream),
     #[cfg(feature = "tls-no-provider")]

@@ -130,7 +130,7 @@ fn failed(outcome: &Outcome, error: &Error, case: &Case) -> String {
     match error {
         Error::Refused { status, .. } => format!("refused with status {status}"),
         Error::Handshake(what) => format!("no handshake: {what}"),
-        // An error in an incomplete head may be detected at once, or never.
+        // An error in an incomplete head may be detected immediately, or never.
         _ => "no response".to_owned(),
     }
 }

@@ -231,9 +231,9 @@ impl Plan {
         }
     }
 
-    /// The time limit for the recovery of all books after the last fault. It is the sum of the silence that reveals a dead
-    /// connection, an attempt that times out, the longest reconnect wait, the handshake, and the longest retry interval of a
-    /// room or the pause after a rate limit error.
+    /// The time limit for the recovery of all books after the last fault. It is the sum of these times: the silence
+    /// that reveals a dead connection, an attempt that times out, the longest reconnect wait, the handshake, and the
+    /// longest retry interval of a room or the pause after a rate limit error.
     pub(super) fn recovery(&self, clocks: Duration) -> Duration {
         let wait = self.cap + Duration::from_secs(MAX_RETRY_AFTER);
         let heartbeat = self.heartbeat.0 + self.heartbeat.1;

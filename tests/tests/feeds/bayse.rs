@@ -329,7 +329,7 @@ async fn serve_by_hand<R>(
     within(async { tokio::join!(feed.drive(), server) }).await.1
 }
 
-/// Pongs do not count as the client's messages. Each is sent at once, in the order of the frames, even if many
+/// Pongs do not count as the client's messages. Each is sent immediately, in the order of the frames, even if many
 /// subscriptions are queued and the handler is slow.
 #[tokio::test]
 async fn pings_are_answered_under_load() {

@@ -167,7 +167,7 @@ async fn restarted_server_starts_new_epoch() {
 
 #[tokio::test]
 async fn stopper_works_in_every_state() {
-    // During an upgrade that is never answered, during a reconnect wait, and while a book streams.
+    // During an upgrade without a response, during a reconnect wait, and while a book streams.
 
     let (_silent, silent_url) = listen();
     let (closed, closed_url) = listen();

@@ -156,7 +156,7 @@ impl Case<'_> {
             match agrees(contender.as_mut(), &reference) {
                 Ok(()) => self.contenders.push((name, contender)),
                 Err(Disagreement::Refused(error)) => {
-                    println!("{name} left out of {}: {error:#}", self.name);
+                    println!("{name} omitted from {}: {error:#}", self.name);
                 }
                 Err(Disagreement::Other { frame, difference }) => {
                     bail!("{}: {name} at frame {frame}: {difference}", self.name);

@@ -15,7 +15,7 @@ pub(super) struct Bits<const BLOCKS: usize> {
 }
 
 impl<const BLOCKS: usize> Bits<BLOCKS> {
-    /// The number of possible members, and the value that stands for "none".
+    /// The number of possible members, also used as the value for "none".
     pub(super) const LEN: usize = BLOCKS * BLOCK;
 
     pub(super) const fn new() -> Self {

@@ -63,8 +63,8 @@ impl Work for DecodeBayse {
     }
 }
 
-/// Uses a new session for each pass: a session that receives old trades again after new ones takes a path for servers
-/// that reconnect, which is several times slower.
+/// Uses a new session for each pass: a session that receives old trades again after new ones takes the path for
+/// reconnected servers, which is several times slower.
 struct Apply<'l>(&'l Workload, Replay<ReadBestPrices>);
 
 /// Reads the best prices of each live book that changed.

@@ -52,7 +52,7 @@ pub(crate) fn round(least: i128) -> i128 {
     }
 }
 
-/// The step between round values, of which `span` contains at most `most`.
+/// The step between round values, so that `span` contains at most `most` of these.
 pub(crate) fn step(span: i128, most: i128) -> i128 {
     round((span + most - 1) / most.max(1))
 }
@@ -69,7 +69,7 @@ const MINUTE: i128 = 60 * SECOND;
 const HOUR: i128 = 60 * MINUTE;
 const DAY: i128 = 24 * HOUR;
 
-/// The step between round times, of which `span` nanoseconds contain at most `most`.
+/// The step between round times, so that `span` nanoseconds contain at most `most` of these.
 pub(crate) fn time_step(span: i128, most: i128) -> i128 {
     let least = (span + most - 1) / most.max(1);
     if least <= SECOND {

@@ -28,7 +28,7 @@ pub(crate) const NOT_LIVE: Color = Color::rgb(160, 163, 172);
 pub(crate) const BEYOND: Color = Color::rgb(234, 236, 240);
 /// Grid lines over areas of any colour.
 pub(crate) const GRID: Color = Color([120, 124, 134, 70]);
-/// The outline of shapes over a heatmap, so that they stand out from all of its colours.
+/// The outline of shapes over a heatmap, so that they contrast with all of its colours.
 pub(crate) const EDGE: Color = Color::rgb(8, 10, 20);
 /// Bids: a blue that is distinguishable from [`ASK`] with every kind of colour vision (M. Okabe and K. Ito, "Color
 /// Universal Design", 2008: sky blue).

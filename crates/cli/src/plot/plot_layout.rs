@@ -48,7 +48,7 @@ pub(crate) fn price_axis((low, high): (i128, i128), unit: i64, (start, end): (f6
     }
 }
 
-/// The labels of a [`price_axis`], of which each needs `room` pixels.
+/// The labels of a [`price_axis`]. Each needs `room` pixels.
 pub(crate) fn price_labels(axis: Axis, scale: Scale, unit: i64, room: f64) -> Vec<Label> {
     let step = step((axis.to - axis.from) / 2, axis.labels(room));
     let all = multiples(axis.from.div_euclid(2) + 1, axis.to.div_euclid(2), step);
@@ -256,7 +256,7 @@ impl<'f> PlotLayout<'f> {
     }
 }
 
-/// The outline of a line, so that it stands out from its background.
+/// The outline of a line, so that it contrasts with its background.
 pub(crate) fn case(points: Vec<Point>, width: f64) -> Shape {
     Shape::Line {
         points,

@@ -111,7 +111,7 @@ mod tests {
         record
     }
 
-    /// A range between two positions, of which each may be empty.
+    /// A range between two positions, either of which may be absent.
     fn range(from: &str, until: &str) -> ReplayRange {
         let position = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
         ReplayRange::new(position(from), position(until))

@@ -55,7 +55,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// The status of a book as it is shown.
+    /// The displayed status of a book.
     fn status(&self, book: &BookModel) -> BookStatus {
         if self.view.frozen {
             BookStatus::Frozen

@@ -53,7 +53,7 @@ impl Headless {
         books.map(|book| book.messages).sum()
     }
 
-    /// The checksum of a book as it was last drawn; none if it was not drawn.
+    /// The checksum of a book in its last drawing; none if it was not drawn.
     #[must_use]
     pub fn crc32(&self, book: BookId) -> Option<u32> {
         let mut books = self.renderer.model().books.iter();

@@ -65,8 +65,8 @@ pub(crate) struct Reader<T> {
 }
 
 impl<T> Reader<T> {
-    /// The last published value; none when it has been read. The value of the previous read goes back to the publisher
-    /// unchanged.
+    /// The last published value; none when it has been read. The value of the previous read is returned to the
+    /// publisher unchanged.
     pub(crate) fn read(&mut self) -> Option<&mut T> {
         // Without the lock, so that the publisher can lock the slot while there is nothing to read.
         if !self.shared.is_unread.load(Ordering::Relaxed) {

@@ -110,7 +110,7 @@ impl Model {
     }
 }
 
-/// A book, as it is shown.
+/// A displayed book.
 #[derive(Clone, Debug)]
 pub(crate) struct BookModel {
     pub(crate) id: BookId,

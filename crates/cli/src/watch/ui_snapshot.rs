@@ -15,7 +15,7 @@ pub(crate) const MAX_SHOWN_LATENCIES: usize = 16_384;
 /// The initial capacity for levels per side. The copy of a book that is not deeper never allocates.
 const ROOM: usize = 64;
 
-/// A trade, as it is shown.
+/// A displayed trade.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RecentTrade {
     /// None if the venue reports only the price of the last trade.

@@ -13,7 +13,7 @@ use crate::units::Scales;
 
 /// A parsed message. Its lists are in the buffers.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::large_enum_variant)] // it is matched at once
+#[allow(clippy::large_enum_variant)] // matched immediately by the caller
 pub(super) enum Found<'a> {
     OrderBook(Head<'a>),
     Other(Message<'a>),

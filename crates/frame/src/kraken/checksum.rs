@@ -143,8 +143,8 @@ const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
 /// of four, four of two, eight of one. If the remainder's lane is `w` bits above the quotient's, the result is `q + (r
 /// << w)`, which is `(n << w) - q ((d << w) - 1)`.
 ///
-/// A division of a lane by a constant is a multiplication and a shift, which is exact in the range of the lane: `10486
-/// / 2^20` divides by 100 up to 9,999, and `103 / 2^10` divides by 10 up to 99.
+/// A division of a lane by a constant is a multiplication and a shift. It is exact in the range of the lane: `10486 /
+/// 2^20` divides by 100 up to 9,999, and `103 / 2^10` divides by 10 up to 99.
 const fn eight_digits(number: u32) -> u64 {
     let (number, high) = (number as u64, (number / 10_000) as u64);
     let fours = (number << 32) - high * ((10_000 << 32) - 1);

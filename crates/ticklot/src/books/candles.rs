@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(candles.len(), MAX_CANDLES);
         assert_eq!(closes(&candles)[0], (600, 10));
         candles.put(candle(0, 0), Nanos(1));
-        assert_eq!(closes(&candles)[0], (600, 10), "too old to be kept");
+        assert_eq!(closes(&candles)[0], (600, 10), "older than all stored");
         candles.put(candle(630, 0), Nanos(1));
         assert_eq!(
             (candles.len(), closes(&candles)[0]),

@@ -56,7 +56,7 @@ pub(crate) const fn const_scale(price_decimals: u8, quantity_decimals: u8) -> Sc
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BookCounts {
-    /// Sequence gaps, wrong checksums, and messages that could not be parsed or applied. Counts also those that are
+    /// Sequence gaps, wrong checksums, and messages that could not be parsed or applied. Also counts errors that are
     /// detected while the book is a gap.
     pub gaps: u64,
     /// Snapshots that were requested to repair the book.
@@ -189,7 +189,7 @@ impl Books {
         self.entry(id).map(|entry| entry.counts).unwrap_or_default()
     }
 
-    /// The latest trades of the book's instrument, oldest first: at most [`MAX_TRADES`]. They are kept over reconnects.
+    /// The latest trades of the book's instrument, oldest first: at most [`MAX_TRADES`]. They survive reconnects.
     pub fn trades(&self, id: BookId) -> impl DoubleEndedIterator<Item = &Trade> {
         self.entry(id)
             .into_iter()

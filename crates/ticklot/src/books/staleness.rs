@@ -4,8 +4,8 @@
 //! its quiet books are current, the limit counts from that time. Candles and accounts count only their own updates.
 //!
 //! [`Deadlines`] holds one deadline per store. An update only moves a store's deadline later, so it does not touch the
-//! heap. When an entry comes due, [`Books::expire`] computes the current deadline and queues it again if it is later.
-//! Each store costs O(log n) per limit, however often it is updated.
+//! heap. When an entry is due, [`Books::expire`] computes the current deadline and queues it again if it is later. Each
+//! store costs O(log n) per limit, however often it is updated.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -204,7 +204,7 @@ impl Input {
         Ok(&self.buffer[self.at..end])
     }
 
-    /// Buffers at least so many unconsumed bytes, unless the input ends.
+    /// Buffers at least this number of unconsumed bytes, unless the input ends.
     fn fill(&mut self, bytes: usize) -> io::Result<()> {
         while !self.is_over && self.buffer.len() - self.at < bytes {
             self.read_more()?;

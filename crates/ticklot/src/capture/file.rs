@@ -331,7 +331,7 @@ impl LogFiles {
         Ok(())
     }
 
-    /// Gives up the current file, which cannot be written further.
+    /// Abandons the current file after a failed write.
     pub(super) fn abandon(&mut self) {
         if let Some(current) = self.current.take() {
             let bytes = current.abandon();

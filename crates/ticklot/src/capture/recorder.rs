@@ -488,7 +488,7 @@ impl WriterTask {
 
     fn fail(&mut self, error: RecordError) {
         let is_first = self.retry_at.is_none();
-        // If the file has reached its maximum size, another one can be started at once.
+        // If the file has reached its maximum size, another one can be started immediately.
         let wait = match error.is_too_large() {
             true => Duration::ZERO,
             false => RETRY,

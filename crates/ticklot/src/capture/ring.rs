@@ -170,7 +170,7 @@ impl Ring {
         self.len += from.len();
     }
 
-    /// The index of a venue, which is added if it is new. 255, which is no index, for each venue beyond 255.
+    /// The index of a venue, which is added if it is new. 255 (not a valid index) for each venue beyond 255.
     fn venue_index(&mut self, venue: VenueName) -> u8 {
         let known = self.venues.iter().position(|known| *known == venue);
         let index = known.unwrap_or(self.venues.len());

@@ -112,7 +112,7 @@ impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HandshakeTimeout => f.write_str("the handshake took too long"),
-            Self::PingTimeout => f.write_str("the server did not answer a ping in time"),
+            Self::PingTimeout => f.write_str("the server did not reply to a ping in time"),
             Self::Refused(text) if text.is_empty() => f.write_str("the server refused the session"),
             Self::Refused(text) => write!(f, "the server refused the session: {text}"),
             Self::NamespaceClosed => f.write_str("the server closed the namespace"),

@@ -394,7 +394,7 @@ pub struct Resync<'a> {
 pub enum ResyncStep<'a> {
     /// A snapshot was requested, or the request is queued under the rate limit.
     Requested,
-    /// No snapshot repaired the book in time. Another one is requested at once.
+    /// No snapshot repaired the book in time. Another one is requested immediately.
     TimedOut,
     /// The request failed.
     Failed {

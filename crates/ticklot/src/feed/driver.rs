@@ -248,7 +248,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         }
     }
 
-    /// Starts the venue's HTTP requests, at most [`MAX_REQUESTS`] at once.
+    /// Starts the venue's HTTP requests, at most [`MAX_REQUESTS`] concurrently.
     fn start_requests(
         &mut self,
         fetches: &mut FuturesUnordered<Fetch<'a>>,
@@ -270,7 +270,7 @@ impl<'a, V: Venue, H: OnMessage<V>> Driver<'a, V, H> {
         if !self.link.session.has_outgoing(self.link.now) {
             return None;
         }
-        // One reading of the clock for all messages.
+        // One clock read for all messages.
         let now = self.link.refresh_now();
         while let Some(message) = self.link.session.outgoing(now) {
             let over = or_stopped(writer.text(message), &mut self.control.stopped).await;

@@ -10,7 +10,7 @@ use crate::venue::CommandCheck;
 
 /// Sends commands to one connection of a feed, from any task or thread.
 ///
-/// The feed executes a command at once; it does not wait for the next message. A clone controls the same connection.
+/// The feed executes a command immediately, without waiting for the next message. A clone controls the same connection.
 pub struct ConnectionHandle<C> {
     connection: ConnectionId,
     sender: Sender<ControlMessage<C>>,
@@ -129,9 +129,9 @@ impl ShutdownHandle {
         Self { stop }
     }
 
-    /// Stops the feed: it closes all connections at once, each with a close handshake, and
-    /// [`Feed::run`](super::Feed::run) or [`Feed::spin`](super::Feed::spin) returns. If neither runs, the next one returns
-    /// as soon as it is called.
+    /// Stops the feed: it closes all connections concurrently, each with a close handshake, and
+    /// [`Feed::run`](super::Feed::run) or [`Feed::spin`](super::Feed::spin) returns. If neither runs, the next one
+    /// returns as soon as it is called.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }

@@ -38,7 +38,7 @@ pub(super) struct Link<'a, V: Venue, H> {
     pub(super) session: &'a mut Session<V>,
     shared: &'a RefCell<Shared<H>>,
     pub(super) clock: Clock,
-    /// The last reading of the clock.
+    /// The last clock read.
     pub(super) now: Nanos,
     pub(super) stop: &'a watch::Sender<bool>,
     /// The close code for the error that ended the connection.
@@ -174,8 +174,8 @@ impl<'a, V: Venue, H: OnMessage<V>> Link<'a, V, H> {
         self.now
     }
 
-    /// The time when processing of a frame starts, with one reading of the clock per frame: the transport's own if the
-    /// frame was just read from the socket, a new one if it was buffered behind others.
+    /// The time when processing of a frame starts, with one clock read per frame: the transport's own if the frame was
+    /// just read from the socket. If it was buffered behind others, the clock is read again.
     fn note_dequeued(&mut self, received: Nanos) -> Nanos {
         if received <= self.now {
             return self.refresh_now();

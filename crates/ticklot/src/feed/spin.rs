@@ -241,7 +241,7 @@ impl<'a, V: Venue, H: OnMessage<V>> SpinDriver<'a, V, H> {
         }
     }
 
-    /// Starts the venue's HTTP requests, at most [`MAX_REQUESTS`] at once.
+    /// Starts the venue's HTTP requests, at most [`MAX_REQUESTS`] concurrently.
     fn start_requests(&mut self, context: &SpinContext) {
         while let Some(request) = self.link.session.next_request(self.link.now) {
             self.waiting.push_back(request);

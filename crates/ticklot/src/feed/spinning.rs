@@ -92,9 +92,9 @@ impl<H: Handler> Feed<H> {
     /// that is not bound, and use [`SpinOptions::cpu`].
     ///
     /// With [`SpinOptions::keep_warm`], an idle thread decodes the last order book message of each connection again and
-    /// applies it to a scratch book, so that the next message finds its code and data in the caches. Replays have no visible
-    /// effect: no event, no count, and no change of a book. A replay starts only after a read that found nothing, and for
-    /// one connection at a time, so a message waits for at most one replay.
+    /// applies it to a scratch book. The next message then finds its code and data in the caches. Replays have no
+    /// visible effect: no event, no count, and no change of a book. A replay starts only after a read that found
+    /// nothing, and for one connection at a time, so a message waits for at most one replay.
     ///
     /// The handler should return soon and must not block. The kernel pauses a thread that shares its processor for
     /// milliseconds at a time, so reserve a processor for it (`docs/tuning.md`). The age of a message
@@ -224,7 +224,7 @@ impl<H: Handler> Spinning<'_, H> {
             self.drive(index, |it, context| it.turn(context));
         }
         self.running.clear();
-        // Cannot fail: the sender lives as long as the feed.
+        // Cannot fail, because the feed owns the sender.
         if self.stopped.has_changed().unwrap_or_default() {
             self.check_stop();
         }

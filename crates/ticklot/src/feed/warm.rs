@@ -1,5 +1,5 @@
-//! Keep-warm replays: while a spinning thread is idle, it decodes and applies the last order book message of a connection
-//! again, so that the code and the constant data for the next message stay in the caches.
+//! Keep-warm replays: while a spinning thread is idle, it decodes and applies the last order book message of a
+//! connection again. The code and the constant data for the next message then stay in the caches.
 //!
 //! A replay runs on a scratch [`Session`] with scratch [`Books`]. It executes the same machine code as live messages, not
 //! another instance of generic code: both sessions receive their frames through [`frame`], with an [`Optional`] handler.
@@ -279,7 +279,7 @@ impl<V: Venue> Scratch<V> {
     }
 }
 
-/// Creates a session whose metrics go to no recorder. A session registers its counters with the recorder that is current
+/// Creates a session whose metrics are not recorded. A session registers its counters with the recorder that is current
 /// when it is created.
 fn without_recorder<R>(make: impl FnOnce() -> R) -> R {
     #[cfg(feature = "metrics")]

@@ -25,7 +25,7 @@ const LONGEST: u64 = 60_000_000_000;
 const DIGITS: u8 = 2;
 
 /// The latencies of one connection's books: a histogram per stage, from 1 ns to one minute with an error of at most 1
-/// %. Longer times are recorded as one minute. About 180 kB, allocated at once.
+/// %. Longer times are recorded as one minute. About 180 kB, allocated up front.
 #[derive(Clone, Debug)]
 pub struct Latency {
     stages: [Histogram<u64>; Stage::ALL.len()],

@@ -7,10 +7,10 @@ use crate::books::nanos;
 /// When and how often to reconnect.
 ///
 /// The wait before attempt `n` (from 0) is drawn uniformly from [`MIN_WAIT`](Self::MIN_WAIT) to `min(base * 2^n, cap)`
-/// (full jitter), so that many clients do not reconnect at once. No wait is shorter than `MIN_WAIT`. `n` restarts from
-/// 0 after a healthy connection: one that delivered something requested and stayed open for `proven_after`, or that
-/// stayed open for `good_after`. The waits therefore also grow for a server that accepts connections and closes them at
-/// once.
+/// (full jitter), so that many clients do not reconnect simultaneously. No wait is shorter than `MIN_WAIT`. `n`
+/// restarts from 0 after a healthy connection: one that delivered something requested and stayed open for
+/// `proven_after`, or that stayed open for `good_after`. The waits therefore also grow for a server that accepts
+/// connections and closes them immediately.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,8 +1,8 @@
 //! How late the messages of a server are, by the server's clock.
 //!
 //! The local clock and the server's have different origins and only approximately the same rate. Each message is
-//! therefore compared with the fastest message of its connection: `offset = received - sent` is smallest for that one,
-//! and the excess of another message is the time for which it was delayed. A delay makes a book older, never younger.
+//! therefore compared with the fastest message of its connection: `offset = received - sent` is smallest for that
+//! message, and the excess of another message is its delay. A delay makes a book older, never younger.
 //!
 //! A server's clock may be set. A step forward reduces the offset, which becomes the new minimum. A step backward makes
 //! later messages seem late. But the messages of a connection arrive in the order in which they were sent, so a send

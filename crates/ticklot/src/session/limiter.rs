@@ -23,8 +23,8 @@ const CALM: u32 = 30;
 /// A strict sliding window: of any `messages + 1` consecutive messages, the first and the last are more than a window
 /// apart.
 ///
-/// A token bucket of the same rate would allow almost twice as many messages in a window: the full bucket at once, and
-/// the tokens that are added in the meantime.
+/// A token bucket of the same rate would allow almost twice as many messages in a window: the full bucket immediately,
+/// and the tokens that are added in the meantime.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limit: RateLimit,

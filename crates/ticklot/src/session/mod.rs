@@ -388,8 +388,8 @@ impl<V: Venue> Session<V> {
     }
 
     /// Like [`Session::frame`], for a message that was read from its socket at `received` and then waited until `now`,
-    /// for example behind other messages of the same read. The book's time is `received`: the book becomes stale at
-    /// once if that is longer ago than its limit.
+    /// for example behind other messages of the same read. The book's time is `received`: the book becomes stale
+    /// immediately if that is longer ago than its limit.
     #[must_use]
     pub fn frame_received<H: OnMessage<V> + ?Sized>(
         &mut self,

@@ -63,9 +63,10 @@ pub trait Venue: Sized {
     /// Called when the connection has ended.
     fn closed(&mut self) {}
 
-    /// Whether [`Venue::url`] now returns another URL, to be tried at once and without counting a failed attempt. For a
-    /// venue with several wire protocols. Called before [`Venue::closed`] when a connection has ended or an attempt has
-    /// failed. At most every other call may return true, so that the backoff remains effective. Default: false.
+    /// Whether [`Venue::url`] now returns another URL, to be tried immediately and without counting a failed attempt.
+    /// For a venue with several wire protocols. Called before [`Venue::closed`] when a connection has ended or an
+    /// attempt has failed. At most every other call may return true, so that the backoff remains effective. Default:
+    /// false.
     fn has_fallback_url(&mut self, reason: &Disconnect) -> bool {
         let _ = reason;
         false
@@ -309,7 +310,7 @@ pub struct Snapshot<'a> {
     pub last_trade: Option<LastTrade>,
     /// The venue's time of sending.
     pub sent: Option<UnixMillis>,
-    /// Whether it came from the stream or from a request.
+    /// Whether it was received on the stream or by a request.
     pub source: Source,
 }
 

@@ -93,7 +93,7 @@ const MAX_DOUBLINGS: u32 = 4;
 /// The number of topics of a message that needs no allocation: the most that a message of Bayse Markets has.
 pub(crate) const INLINE: usize = 10;
 
-/// How long an unanswered message is kept, as a multiple of the acknowledgement timeout: as long as the longest
+/// How long an unanswered message is stored, as a multiple of the acknowledgement timeout. Equal to the longest
 /// timeout.
 const RETENTION: u32 = 1 << MAX_DOUBLINGS;
 
@@ -494,8 +494,8 @@ impl<T: Topic> Subscriptions<T> {
     /// 2. no message, if one of `words` is the id of a topic without an unanswered message;
     /// 3. the oldest unanswered message with the key `batch`, or without a key the oldest of all.
     ///
-    /// If the message has several topics and none of their ids is in `words`, each topic is sent again in a message of
-    /// its own, because a server may refuse a whole message for one invalid topic.
+    /// If the message has several topics and none of their ids is in `words`, each topic is sent again in a separate
+    /// message. The reason: a server may refuse a whole message for one invalid topic.
     ///
     /// The search costs two look-ups for each word. Without an id, the search for the key visits the unanswered
     /// messages up to the match, at most 1,024.

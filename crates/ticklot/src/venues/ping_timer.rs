@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct PingTimer {
     every: Option<Duration>,
     due: Option<Nanos>,
-    /// When the unanswered pings were sent, oldest first. At most as many as fit into the timeout.
+    /// When the unanswered pings were sent, oldest first. At most the number of intervals in the timeout.
     sent: VecDeque<Nanos>,
     /// The oldest ping is not overdue before this.
     not_before: Nanos,

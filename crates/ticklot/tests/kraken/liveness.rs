@@ -76,7 +76,7 @@ fn unanswered_ping_ends_connection() {
         bench.pass(SECOND)
     });
     let over = over.expect("the connection is given up").to_string();
-    assert_eq!(over, "the server did not answer a ping in time");
+    assert_eq!(over, "the server did not reply to a ping in time");
 }
 
 #[test]

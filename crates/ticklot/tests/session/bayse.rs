@@ -73,7 +73,7 @@ fn error_names_one_room() {
     bench.pass(300 * SECOND);
     assert!(
         bench.sent().is_empty(),
-        "a refused room is not asked for again on this connection"
+        "a refused room is not requested again on this connection"
     );
 }
 
@@ -101,7 +101,7 @@ fn disconnect_restarts_subscribing() {
     bench.wait_after(&closed(1006));
     assert!(
         bench.sent().is_empty(),
-        "nothing is sent into a connection that is gone"
+        "nothing is sent after the connection ended"
     );
     bench.open();
     let sent = bench.send_for(3 * SECOND);
@@ -174,7 +174,10 @@ fn unanswered_ping_ends_connection() {
         bench.pass(SECOND)
     });
     let over = over.expect("the connection is given up");
-    assert_eq!(over.to_string(), "the server did not answer a ping in time");
+    assert_eq!(
+        over.to_string(),
+        "the server did not reply to a ping in time"
+    );
     assert_eq!(
         bench.now.0,
         (1 + 40 + 4 + 10) * SECOND,

@@ -278,7 +278,7 @@ fn attempts_are_bounded_when_asked() {
     assert_eq!(
         bench.end(&refused()),
         NextAction::Done,
-        "an invalid URL ends the connection at once"
+        "an invalid URL ends the connection immediately"
     );
     let socket_io = || JayX::new("X").envelope(Envelope::SocketIo).build().unwrap();
     let mut bench = Bench::new(socket_io(), rules.clone());
@@ -554,7 +554,7 @@ fn wrong_url_is_final() {
     assert_eq!(
         bench.session.next(bench.now),
         NextAction::Connect,
-        "but running it anew does"
+        "but a new run does"
     );
 }
 

@@ -47,7 +47,7 @@ fn late_frame_expires_all_books() {
     assert_eq!(
         live,
         [0, 0, 0, 1, 1],
-        "three are stale at once, then one is fresh: its state, and its book"
+        "three become stale in one call, then one is live again: its state, and its book"
     );
 }
 
@@ -60,7 +60,7 @@ fn late_disconnect_expires_all_books() {
     drop(handler);
     assert_eq!(
         live, [0; 4],
-        "one is disconnected, two are stale, and the connection is gone"
+        "one is disconnected, two are stale, and the connection has ended"
     );
 }
 

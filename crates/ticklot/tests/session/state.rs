@@ -257,7 +257,7 @@ fn break_drops_pending_changes() {
     assert_eq!(
         bench.events().len(),
         4,
-        "three books are disconnected, and the connection is gone"
+        "three books are disconnected, and the connection has ended"
     );
 }
 
@@ -413,8 +413,8 @@ fn jayx_gap_follows_the_event() {
     }
 }
 
-/// A bad line of a connection with many books makes all of them gaps at once. Nothing is sent, and the next update of each
-/// book repairs it.
+/// A bad line of a connection with many books makes all of them gaps in one call. Nothing is sent, and the next update
+/// of each book repairs it.
 #[test]
 fn bad_line_among_many_books() {
     const ROOMS: usize = 10_000;
@@ -564,7 +564,7 @@ fn late_message_ages_its_book() {
     // With a tolerance, because clocks may drift.
     assert!(bench.pass(SECOND / 5).is_none());
     assert_eq!(bench.books.state(BOOK), BookState::Stale);
-    // A message that waited for longer than that is stale at once.
+    // A message that waited for longer than that is stale immediately.
     assert_eq!(receive(&mut bench, 14, 20), BookState::Stale);
     // A send time in the future does not make a book newer.
     assert_eq!(receive(&mut bench, 60, 21), BookState::Live);

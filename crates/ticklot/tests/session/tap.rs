@@ -149,11 +149,7 @@ fn invalidation_follows_its_cause() {
     );
     bench.frame(&packet_book(10, 11));
     bench.end(&Disconnect::Silent);
-    assert_eq!(
-        losses(&seen),
-        [""; 0],
-        "a connection that is gone says so itself"
-    );
+    assert_eq!(losses(&seen), [""; 0], "a disconnect has its own record");
 }
 
 #[test]

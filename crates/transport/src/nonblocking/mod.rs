@@ -87,7 +87,7 @@ struct Closing {
 enum CloseState {
     /// Sends the close frame and waits for the peer's.
     Exchange,
-    /// After the handshake: waits for the server to end the TCP connection. The side that does so first keeps the port
+    /// After the handshake: waits for the server to end the TCP connection. The side that closes first keeps the port
     /// in TIME_WAIT.
     Drain,
     /// After a failed handshake: flushes the writer.

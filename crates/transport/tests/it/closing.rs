@@ -150,7 +150,7 @@ async fn sending_violator_is_not_reset() {
     let serve = async {
         assert_eq!(peer.receive_close().await, Some(1002));
         peer.expect_end().await;
-        // A socket that is closed at once would reset the connection, and a later send would fail.
+        // A socket that is closed immediately would reset the connection, and a later send would fail.
         for _ in 0..4 {
             peer.send(&frame(FIN | TEXT, "late")).await;
             sleep(Duration::from_millis(5)).await;

@@ -39,7 +39,7 @@ impl Oracle {
         let limits = [
             ("messages in the queue", load.queued, QUEUED),
             (
-                "messages without an answer",
+                "messages without a reply",
                 load.unanswered,
                 self.unanswered(),
             ),

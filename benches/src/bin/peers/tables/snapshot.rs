@@ -180,8 +180,8 @@ fn change(side: Side, key: i64, old: Option<Quantity>, new: Option<Quantity>) ->
     }
 }
 
-/// New maps from each snapshot, built at once because the levels are sorted. A merge of the old and the new maps finds the
-/// changes.
+/// New maps from each snapshot, built in bulk because the levels are sorted. A merge of the old and the new maps finds
+/// the changes.
 #[derive(Default)]
 struct RebuiltMaps {
     bids: BTreeMap<i64, Quantity>,

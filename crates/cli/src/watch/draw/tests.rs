@@ -37,7 +37,7 @@ fn market() -> Fixture {
     let yes = outcome(&mut feed, "out_us-rate-cut-yes");
     let no = outcome(&mut feed, "out_us-rate-cut-no");
     feed.now = Nanos::from_millis(NOW.0 / 1_000_000 - 2_100);
-    // Twenty messages a second, of which the last changes some levels.
+    // Twenty messages a second. The last one changes some levels.
     for beat in 0..=40 {
         let last_beat = i64::from(beat == 40);
         spot(&mut feed, btc, beat, last_beat);
@@ -179,7 +179,7 @@ fn screens_match_snapshots() {
     check("ascii-80x24", &screen(&feed.model, "", ASCII, (80, 24)));
 }
 
-/// Feeds whose three books all have the same state other than live, with the word for it.
+/// Feeds whose three books have the same state other than live, with its label.
 fn invalid() -> Vec<(&'static str, Fixture)> {
     type Invalidate = fn(&mut Fixture, BookId);
     let states: [(&str, Invalidate); 4] = [

@@ -26,7 +26,7 @@ pub(super) struct Subscription<T> {
     pub(super) deadline: Nanos,
     /// How often it was sent since the last acknowledgement.
     attempts: u32,
-    /// How often in a row the server ended it by itself.
+    /// The number of consecutive ends that the server initiated.
     ends: u32,
     /// Whether it must have its own message: one with several topics was refused without naming a topic.
     isolated: bool,

@@ -96,7 +96,7 @@ impl Envelopes {
     }
 
     /// Call when a connection has ended or an attempt has failed. `joining` is whether the Socket.IO handshake was
-    /// incomplete. Returns whether to try the other envelope at once.
+    /// incomplete. Returns whether to try the other envelope immediately.
     pub(super) fn falls_back(&mut self, reason: &Disconnect, joining: bool) -> bool {
         if self.choice != Envelope::Auto || matches!(reason, Disconnect::Stopped) {
             return false;

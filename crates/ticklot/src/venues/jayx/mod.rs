@@ -224,8 +224,8 @@ impl JayX {
         self
     }
 
-    /// Sets the URL. For Socket.IO, missing parts of `/socket.io/?EIO=4&transport=websocket` are added; a path before them
-    /// and other parameters stay. For plain JSON, it is used as it is.
+    /// Sets the URL. For Socket.IO, missing parts of `/socket.io/?EIO=4&transport=websocket` are added; a path before
+    /// them and other parameters stay. For plain JSON, it is used unchanged.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.base);
@@ -236,9 +236,9 @@ impl JayX {
     /// Sets the envelope. Default: [`Envelope::Auto`].
     ///
     /// With `Auto`, the first attempt uses Socket.IO. If no open packet arrives within two seconds, or the upgrade is
-    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows at once and uses plain JSON. A decoded
-    /// message confirms the envelope. It is then reported ([`Event::Protocol`](crate::Event::Protocol)) and used for the
-    /// next attempts, until the server refuses it.
+    /// refused with an HTTP status other than 429 and 5xx, the next attempt follows immediately and uses plain JSON. A
+    /// decoded message confirms the envelope. It is then reported ([`Event::Protocol`](crate::Event::Protocol)) and
+    /// used for the next attempts, until the server refuses it.
     #[must_use]
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.envelopes = Envelopes::new(envelope);

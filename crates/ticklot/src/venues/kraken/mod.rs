@@ -2,7 +2,7 @@
 //!
 //! A connection carries the books and the trades of many symbols. The venue sends a snapshot of each book and then
 //! deltas, truncated to the subscribed depth. Each message contains a checksum of the ten best levels of each side. A
-//! lost or damaged update therefore causes a checksum mismatch, at once or when its levels reach the ten best. The
+//! lost or damaged update therefore causes a checksum mismatch, immediately or when its levels reach the ten best. The
 //! venue does not verify deeper levels. After a mismatch, only that symbol is unsubscribed and subscribed again.
 //!
 //! The scale of a book is the precision of its instrument. The venue sends the list of instruments at the start of a
@@ -128,8 +128,8 @@ impl Kraken {
         venue
     }
 
-    /// Accepts all books without a subscription: for recorded logs. Depth and scale come from the acknowledgements and
-    /// the list of instruments in the log.
+    /// Accepts all books without a subscription: for recorded logs. Depth and scale are read from the acknowledgements
+    /// and the list of instruments in the log.
     #[must_use]
     pub fn any() -> Self {
         Self::empty(true)
