@@ -88,7 +88,7 @@ enum CloseState {
     /// Sends the close frame and waits for the peer's.
     Exchange,
     /// After the handshake: waits for the server to end the TCP connection. The side that closes first keeps the port
-    /// in TIME_WAIT.
+    /// in `TIME_WAIT`.
     Drain,
     /// After a failed handshake: flushes the writer.
     Flush,

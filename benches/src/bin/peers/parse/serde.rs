@@ -24,7 +24,7 @@ pub(crate) trait Json: Default {
 
 macro_rules! parser {
     ($name:ident, $library:ident) => {
-        #[doc = stringify!($library)]
+        #[doc = concat!("`", stringify!($library), "`.")]
         #[derive(Debug, Default)]
         pub(crate) struct $name;
 
