@@ -25,7 +25,7 @@ impl Handler for Checksums {
         {
             self.0.push(book.crc32());
         }
-        // The replay below ignores the result, so a log with additional books would be noticed.
+        // The replay below ignores the result, so a log with additional books would be detected.
         match self.0.len() < BOOKS {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),

@@ -8,7 +8,7 @@
 //! | [`kraken()`] | a message equals a naive reading of `serde_json`'s tree, or both reject it; a used decoder agrees with a fresh one; the offset of a level, the identity and the checksum are right; a request parses to its fields |
 //! | [`requests()`] | a request parses to its fields, or is rejected and appends nothing; rooms survive encoding and parsing |
 //! | [`book()`] | a book with either storage agrees with two `BTreeMap`s, including changes, digest and views |
-//! | [`session()`] | a live book equals the last one received, no room is forgotten, at most ten messages leave per second, and no timer repeats without end |
+//! | [`session()`] | a live book equals the last one received, no room is lost, at most ten messages are sent per second, and no timer repeats without end |
 //! | [`websocket()`] | the transport reads and replies as a naive RFC 6455 reader expects, for any cuts, in bounded memory |
 //!
 //! The oracles are slow, and share only the public types with the code under test. `README.md` describes the inputs.

@@ -477,7 +477,7 @@ fn replacements_keep_book_live() {
     }
 }
 
-/// A recording over connections of which each replaces its predecessor.
+/// A recording over connections, each of which replaces its predecessor.
 struct Replacements<'a> {
     flow: &'a Recording,
     case: (Storage, Coverage),

@@ -100,12 +100,12 @@ fn frame(bytes: &[u8], role: Role, is_open: bool, left: usize) -> Result<Frame, 
     let [first, second, ..] = *bytes else {
         return Err(Ending::Truncated(codes));
     };
-    let head = head(bytes).expect("two bytes are there");
+    let head = head(bytes).expect("two bytes are present");
     let mask_at = if second & 0x80 != 0 { head - 4 } else { head };
     if bytes.len() < head {
         return Err(Ending::Truncated(codes));
     }
-    let length = length(bytes).expect("the head is whole");
+    let length = length(bytes).expect("the head is complete");
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     let key = &bytes[mask_at..head];
     let frame = bytes[head..].get(..length).map(|payload| Frame {

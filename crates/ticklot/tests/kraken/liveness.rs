@@ -75,7 +75,7 @@ fn unanswered_ping_ends_connection() {
         bench.frame(wire::HEARTBEAT);
         bench.pass(SECOND)
     });
-    let over = over.expect("the connection is given up").to_string();
+    let over = over.expect("the connection is closed").to_string();
     assert_eq!(over, "the server did not reply to a ping in time");
 }
 

@@ -57,7 +57,7 @@ fn a_frame_names_its_books() {
     }
 }
 
-/// Its scale may be unknown, so an undecodable number is no error of the frame.
+/// Its scale may be unknown, so an undecodable number does not make the frame invalid.
 #[test]
 fn an_unfollowed_book_is_unrequested() {
     let mut bench = Bench::live(&[BTC, ETH]);

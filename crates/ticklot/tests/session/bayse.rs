@@ -96,7 +96,7 @@ fn disconnect_restarts_subscribing() {
     let mut bench = follow(Bayse::markets(), &topics);
     bench.open();
     let sent = bench.sent();
-    assert_eq!(sent.len(), 9, "a place is kept for a ping");
+    assert_eq!(sent.len(), 9, "a slot is reserved for a ping");
     bench.frame(&subscribed("m0"));
     bench.wait_after(&closed(1006));
     assert!(
@@ -110,7 +110,7 @@ fn disconnect_restarts_subscribing() {
         .flat_map(|(_, text)| text.split('"'))
         .filter(|w| w.starts_with('m') && *w != "marketIds")
         .collect();
-    assert_eq!((sent.len(), ids.len()), (10, 95), "all of them again");
+    assert_eq!((sent.len(), ids.len()), (10, 95), "all topics again");
 }
 
 #[test]
@@ -166,14 +166,14 @@ fn unanswered_ping_ends_connection() {
         assert!(bench.pass(4 * SECOND).is_none());
         bench.frame(r#"{"type":"pong","timestamp":1}"#);
     }
-    // Books and WebSocket pings are no replies.
+    // Books and WebSocket pings do not count as replies.
     let over = (0..14).find_map(|_| {
         bench.frame(&bayse_book("m0", "o"));
         let now = bench.now;
         bench.session.record_activity(now);
         bench.pass(SECOND)
     });
-    let over = over.expect("the connection is given up");
+    let over = over.expect("the connection is closed");
     assert_eq!(
         over.to_string(),
         "the server did not reply to a ping in time"
@@ -330,7 +330,7 @@ fn commands_outlive_connections() {
     assert_eq!(
         bench.session.next(bench.now),
         NextAction::Idle,
-        "nothing to connect for"
+        "no topic requires a connection"
     );
     bench.command(Command::Subscribe(Topic::order_book("a")));
     bench.open();

@@ -298,7 +298,7 @@ fn attempts_are_bounded_when_asked() {
     assert_eq!(
         bench.end(&busy),
         NextAction::WaitUntil(later),
-        "a busy server is no wrong address"
+        "a busy server does not count as a wrong address"
     );
     bench.now = later;
     assert_ne!(bench.end(&refused()), NextAction::Done, "it was there");
@@ -468,7 +468,7 @@ fn bad_line_changes_nothing_else() {
     );
     assert!(
         bench.books.live(BookId(1)).is_some(),
-        "the other outcome is not concerned"
+        "the other outcome is unaffected"
     );
     // The updates of the refused lines are lost: the book waits for the next snapshot.
     assert_eq!(bench.books.state(BOOK), BookState::Gap(Gap::Refused));
@@ -617,7 +617,7 @@ fn expired_frame_makes_stale_book() {
     assert_eq!(
         bench.events()[1..],
         ["BTCUSDT: empty to stale by timeout", "BTCUSDT 0:0 2 stale"],
-        "at no moment live"
+        "never live"
     );
     assert_eq!(bench.frame(PLAIN_BOOK), CallOutcome::Data);
     assert_eq!(bench.books.state(BookId(0)), BookState::Live);

@@ -150,7 +150,7 @@ fn refused_snapshot_reports_gap() {
     let again = bench.events_of(TWICE);
     assert!(
         again.len() == 1 && again[0].starts_with("bad 2: "),
-        "a second gap is no change: {again:?}"
+        "a second gap does not change the state: {again:?}"
     );
     assert_eq!(bench.books.counts(BOOK).gaps, 2);
     assert_eq!(

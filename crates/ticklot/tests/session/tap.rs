@@ -332,7 +332,7 @@ fn incidents_are_rate_limited() {
     assert_eq!(books.count(), 6, "all since the first");
     bench.now.0 += 60 * SECOND;
     cross(&mut bench);
-    assert_eq!(flying.counts(), (2, 5), "the second was not given back");
+    assert_eq!(flying.counts(), (2, 5), "the second was not recycled");
 }
 
 #[test]

@@ -18,7 +18,7 @@ async fn server_hangs_up_after_close() {
         assert_eq!(received.payload, b"\x03\xE8done");
         peer.send(&close_frame(1000, "")).await;
         let early = timeout(Duration::from_millis(30), peer.tcp.read_u8()).await;
-        assert!(early.is_err(), "the client hung up first");
+        assert!(early.is_err(), "the client closed first");
         peer.tcp.shutdown().await.unwrap();
         peer.expect_end().await;
     };
@@ -79,7 +79,7 @@ async fn peer_close_code_is_echoed() {
         let serve = async {
             assert_eq!(peer.receive_close().await, Some(code));
             let early = timeout(Duration::from_millis(20), peer.tcp.read_u8()).await;
-            assert!(early.is_err(), "the client hung up first");
+            assert!(early.is_err(), "the client closed first");
             peer.tcp.shutdown().await.unwrap();
             peer.expect_end().await;
         };

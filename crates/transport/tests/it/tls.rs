@@ -102,7 +102,7 @@ fn pem(der: &[u8]) -> String {
 #[tokio::test]
 async fn file_authorities_are_trusted() {
     let (connection, _) = meet("localhost", |certificate| {
-        // A certificate that is no authority is ignored.
+        // A certificate that is not a CA certificate is ignored.
         let text = pem(b"nonsense") + &pem(&certificate);
         let file = TempFile::new("good.pem", &text);
         config().with_roots(Roots::from_pem_file(&file.0).unwrap())
