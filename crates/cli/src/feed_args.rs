@@ -253,8 +253,8 @@ mod tests {
 
     #[test]
     fn refuses_ineffective_kraken_options() {
-        assert!(error(|it| it.book.price_decimals = Some(2)).contains("leave"));
-        assert!(error(|it| it.book.quantity_decimals = Some(2)).contains("leave"));
+        assert!(error(|it| it.book.price_decimals = Some(2)).contains("omit"));
+        assert!(error(|it| it.book.quantity_decimals = Some(2)).contains("omit"));
         assert!(error(|it| it.book.symbol = vec!["any".to_owned()]).contains("--url"));
     }
 }
