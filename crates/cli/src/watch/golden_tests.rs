@@ -122,10 +122,10 @@ fn golden_logs() {
     for venue in [VenueName::JAYX, VenueName::BAYSE, VenueName::KRAKEN] {
         let name = venue.0;
         assert_golden(&format!("{name}.jsonl"), |output| {
-            replay(json(output, venue, 0), name)
+            replay(json(output, venue, 0), name);
         });
         assert_golden(&format!("{name}.txt"), |output| {
-            replay(Lines::new(output), name)
+            replay(Lines::new(output), name);
         });
     }
 }
@@ -226,10 +226,10 @@ fn other_events(mut see: impl FnMut(Event<'_>)) {
 fn golden_other_events() {
     const ZERO: u64 = 1_700_000_000_000_000_000;
     assert_golden("other_events.jsonl", |output| {
-        watch_other_events(json(output, RAIN.venue, ZERO))
+        watch_other_events(json(output, RAIN.venue, ZERO));
     });
     assert_golden("other_events.txt", |output| {
-        watch_other_events(Lines::new(output))
+        watch_other_events(Lines::new(output));
     });
 }
 

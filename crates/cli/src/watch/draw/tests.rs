@@ -412,13 +412,13 @@ fn many_books_are_paged() {
     feed.tick();
     let _ = feed.take();
     let mut shown = BTreeSet::new();
-    for selected in 0..30 {
+    for (selected, name) in names.iter().enumerate() {
         let mut view = view("");
         view.selected = selected;
         let scene = scene(&feed.model, &view, COLOUR);
         for size in [(200, 50), (30, 10), (80, 24)] {
             let text = text(&drawn(&scene, size));
-            let title = format!("m/{}", names[selected]);
+            let title = format!("m/{name}");
             assert!(text.contains(&title), "{title}\n{text}");
             assert!(text.contains("0 of 30"), "{text}");
             if size == (80, 24) {
