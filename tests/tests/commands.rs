@@ -196,7 +196,7 @@ fn replay_counts_decode_paths() {
     let one = replayed(1);
     one.assert_out("\n59 order books decoded on the fast path, 1 on the general path\n");
     assert!(!one.out.contains("hint"), "{}", one.out);
-    replayed(60).assert_out("\nhint: 1 connections took mostly the general path");
+    replayed(60).assert_out("\nhint: 1 connections mostly used the general path");
 }
 
 /// The log names the venue of each line, and `bench` reports each venue separately.

@@ -342,7 +342,7 @@ fn only_requested_books_are_drawn() {
         ),
         (
             &["--book=ETHUSDT"],
-            "no live book ETHUSDT in this log; --book takes one of: BTCUSDT",
+            "no live book ETHUSDT in this log; use --book with one of: BTCUSDT",
         ),
         (&["--price-range=95:94"], "the lower price comes first"),
         (

@@ -45,7 +45,7 @@ impl fmt::Display for DecodePaths {
         if slow > 0 {
             write!(
                 f,
-                "\nhint: {slow} connections took mostly the general path, which is slower: the format of their order books \
+                "\nhint: {slow} connections mostly used the general path, which is slower: the format of their order books \
                  (order of keys, spacing) changes between messages, or the fast path cannot handle it"
             )?;
         }
@@ -73,7 +73,7 @@ mod tests {
         ] {
             let text = DecodePaths::of(connections.iter().copied().map(stats)).to_string();
             assert_eq!(text.contains("\nhint: "), slow > 0, "{text}");
-            let hint = format!("hint: {slow} connections took mostly");
+            let hint = format!("hint: {slow} connections mostly used");
             assert_eq!(text.contains(&hint), slow > 0, "{text}");
         }
         assert!(DecodePaths::of([stats([0, 0])]).is_empty());

@@ -9,8 +9,8 @@ use ticklot_book::{Scale, Ticks};
 /// The faults that a server injects on its sockets, for tests of clients. The default injects none.
 ///
 /// A message is a text frame. Faults are drawn from a generator that the seed and the number of the connection
-/// determine, so that equal messages get equal faults. A message gets at most one of `cut`, `hang`, `freeze` and
-/// `garbage`.
+/// determine, so that equal messages receive equal faults. A message receives at most one of `cut`, `hang`, `freeze`
+/// and `garbage`.
 ///
 /// The text form is a list such as `drop=200,freeze=5s,cut=0.01,garbage=0.05,slow=20ms,refuse=0.2,seed=7`:
 ///

@@ -32,8 +32,8 @@ pub struct RecordedFrame {
 
 /// The frames of one connection to a venue, in the order of arrival.
 ///
-/// Each connection gets all frames, then a close with 1000. They start at the first message of the client, or 200 ms
-/// after the upgrade, whichever is earlier.
+/// Each connection receives all frames, then a close with 1000. They start at the first message of the client, or 200
+/// ms after the upgrade, whichever is earlier.
 ///
 /// A JayX recording whose first frame begins with a digit consists of Socket.IO packets. The client must then join
 /// the namespace before the recording starts. If the recording begins with the open packet, or continues with the

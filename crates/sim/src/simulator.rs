@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::venue::Venue;
 use crate::{bayse, jayx};
 
-/// Servers on a dedicated thread with its own tokio runtime, so that they take no time from the client's thread.
+/// Servers on a dedicated thread with its own tokio runtime, so that they use no time of the client's thread.
 ///
 /// The caller needs no runtime. Dropping the simulator aborts every connection and waits for the thread, which takes
 /// milliseconds. [`Simulator::shutdown`] closes the connections first.

@@ -302,7 +302,7 @@ impl DeltaVenue {
         flow
     }
 
-    /// Takes the symbol of a response's request. In a replay, responses belong to the oldest request.
+    /// Removes and returns the symbol of a response's request. In a replay, responses belong to the oldest request.
     fn take(&mut self, request: Option<RequestId>) -> Option<usize> {
         let index = match request {
             Some(request) => self.pending.iter().position(|(id, _)| *id == request)?,

@@ -69,7 +69,7 @@ faults! {
     Fetch,
     /// The server's wall clock is set.
     WallClock,
-    /// The client's clock goes back.
+    /// The client's clock is set back.
     ClockBack,
     /// The client and its clock are suspended.
     Suspend,

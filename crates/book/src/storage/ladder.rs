@@ -17,9 +17,9 @@ pub const BLOCK_TICKS: usize = BLOCK;
 /// A dense window of ticks around the touch, and a sorted array of the levels outside it: for incremental
 /// feeds and deep books.
 ///
-/// The window has `BLOCKS` times [`BLOCK_TICKS`] slots, one per tick, that hold the lots. A bitmap marks the
-/// occupied slots. Its summary level finds the next one in a few instructions, however sparse the book is. To
-/// set a level inside the window takes a store, two bit operations and a comparison with the best price.
+/// The window has `BLOCKS` times [`BLOCK_TICKS`] slots, one per tick, that hold the lots. A bitmap marks the occupied
+/// slots. Its summary level finds the next one in a few instructions, however sparse the book is. Setting a level
+/// inside the window takes a store, two bit operations and a comparison with the best price.
 ///
 /// The best level is always inside the window. The window recentres when a better level arrives outside it,
 /// and when the touch has moved through three quarters of it. The touch is then a quarter of the window from

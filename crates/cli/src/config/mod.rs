@@ -65,7 +65,7 @@ pub(crate) fn run(args: &ConfigArgs, output: &mut Output) -> Result<(), Failure>
     match &args.command {
         None => {
             return Err(usage!(
-                "config takes a subcommand: `ticklot config check FILE` or `ticklot config example`"
+                "config requires a subcommand: `ticklot config check FILE` or `ticklot config example`"
             ));
         }
         Some(ConfigCommand::Example) => output.out.write_all(EXAMPLE.as_bytes())?,

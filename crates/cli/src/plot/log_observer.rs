@@ -71,7 +71,7 @@ pub(crate) fn choose(
             "no book was ever live in this log: are --venue, --envelope and the decimals correct?"
         )),
         ([], Some(name)) => Err(usage!(
-            "no live book {name} in this log; --book takes one of: {}",
+            "no live book {name} in this log; use --book with one of: {}",
             names(books, seen)
         )),
         (several, _) if has_twins(books, several) => Err(usage!(

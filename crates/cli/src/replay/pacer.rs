@@ -73,7 +73,7 @@ mod tests {
         assert_eq!((at(0), at(1500)), (Some(100 * SECOND), Some(103 * SECOND)));
         let later = now + Duration::from_secs(2);
         assert_eq!(pacer.due(103 * SECOND, later), None);
-        // A recorded clock that went back causes no wait.
+        // A step back of the recorded clock causes no wait.
         assert_eq!(pacer.due(99 * SECOND, now), None);
         let mut slow = Pacer::new(SpeedArg::Times(1e-300));
         assert!(slow.due(SECOND, now).is_none());

@@ -64,7 +64,7 @@ impl ReplayRange {
             return RangePosition::After;
         }
         self.now = now;
-        // A clock that goes back does not leave the range again.
+        // Once inside, a step back of the clock does not leave the range again.
         self.inside |= self.from.is_some_and(|from| self.reaches(from, now));
         self.frames += u64::from(record.kind == RecordKind::Received);
         match self.inside {

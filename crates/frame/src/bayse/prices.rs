@@ -376,7 +376,7 @@ fn pull_prices(json: &mut PullParser<'_>, strings: &mut StringArena) -> Option<R
 }
 
 /// The smallest index of an item that equals an earlier one. Sorts the items, which contain their indices, so the check
-/// takes O(n log n) comparisons.
+/// needs O(n log n) comparisons.
 fn first_repeated<T: Ord>(items: &mut [(T, usize)]) -> Option<usize> {
     items.sort_unstable();
     let pairs = items.windows(2);

@@ -9,8 +9,8 @@
 //! tables, and no table grows with the numbers seen. It is therefore fast with cold caches, too.
 //!
 //! # How a level is read
-//! This example uses JayX's levels in the format of Python's `json.dumps`. Two levels of an earlier message gave the
-//! [format](levels::LevelFormat), whose texts have at most sixteen bytes:
+//! This example uses JayX's levels in the format of Python's `json.dumps`. The [format](levels::LevelFormat) is learnt
+//! from two levels of an earlier message, whose texts have at most sixteen bytes:
 //!
 //! ```text
 //! {"ticks": 6684363, "lots": 1004817, "count": 1}, {"ticks": 6751207, "lots": 2993562, "count": 1}, ...

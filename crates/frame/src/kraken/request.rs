@@ -117,7 +117,7 @@ pub enum RequestError {
         channel: &'static str,
     },
     /// The channel has no symbols and there are some.
-    #[error("channel {channel}: takes no symbols")]
+    #[error("channel {channel}: symbols are not allowed")]
     UnexpectedSymbols {
         /// The channel's name.
         channel: &'static str,

@@ -307,7 +307,7 @@ fn market_orders_never_rest() {
     assert_eq!(state.accounts[0].open(0).len(), 0);
 }
 
-/// A new subscription first gets the pending updates of earlier ones.
+/// A new subscription first receives the pending updates of earlier ones.
 #[test]
 fn late_subscription_gets_updates() {
     let mut state = state(11);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// Reorders the fields of a frame with one message, by `seed`. Objects with the same fields get the same order. If
+/// Reorders the fields of a frame with one message, by `seed`. Objects with the same fields have the same order. If
 /// `indent` is not zero, each field and item gets its own line, with `indent` spaces per level.
 #[must_use]
 pub fn reordered(frame: &[u8], seed: u64, indent: usize) -> Vec<u8> {

@@ -126,7 +126,7 @@ struct Entry {
     charged: usize,
     /// The number of levels of its largest snapshot.
     largest: usize,
-    /// The number of levels of deltas that it may still take before it is measured.
+    /// The number of delta levels that may still be applied before the book is measured.
     credit: usize,
 }
 
@@ -273,7 +273,7 @@ impl Books {
         id
     }
 
-    /// A book that takes only snapshots, for tools and tests that fill it without a session. No event reports the
+    /// A book that accepts only snapshots, for tools and tests that fill it without a session. No event reports the
     /// changes. `None` for a book with deltas.
     #[must_use]
     pub fn book_mut(&mut self, id: BookId) -> Option<&mut Book> {
@@ -283,7 +283,7 @@ impl Books {
         }
     }
 
-    /// Whether the book takes deltas.
+    /// Whether the book accepts deltas.
     #[cfg(feature = "feed")]
     pub(crate) fn has_deltas(&self, id: BookId) -> bool {
         self.entry(id)

@@ -28,9 +28,9 @@ pub const MAX_INVALIDATIONS: usize = 65_536;
 ///
 /// A message takes the same path as live, so the books, their changes and their states are equal to the live ones. The
 /// events of a [`Recorder`](super::Recorder) are replayed, too: opened and closed connections, fetched bodies and stale
-/// books. A line without a time, or with an earlier time than a previous line, gets the latest time so far, because the
-/// clock of a session is monotonic. Sent messages are not replayed, and a log does not contain the commands of the
-/// user: use a venue that keeps the messages of any topic (`any`).
+/// books. A line without a time, or with an earlier time than a previous line, is assigned the latest time so far,
+/// because the clock of a session is monotonic. Sent messages are not replayed, and a log does not contain the commands
+/// of the user: use a venue that keeps the messages of any topic (`any`).
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
@@ -366,7 +366,7 @@ impl<H: Handler> Replay<H> {
         }));
     }
 
-    /// Queues the invalidations that the log has not recorded by now.
+    /// Queues the invalidations that the log has not recorded so far.
     fn report_unmatched(&mut self) {
         let check = match self.records_events {
             true => ReplayCheck::Added,

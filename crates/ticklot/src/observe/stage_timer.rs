@@ -1,5 +1,4 @@
-//! In-line timestamps that a session takes at the end of each stage of a message. Without the feature `latency` all
-//! calls are empty.
+//! In-line timestamps at the end of each stage of a message. Without the feature `latency` all calls are empty.
 
 #[cfg(not(feature = "latency"))]
 pub(crate) use self::off::{StageClock, StageTimer};

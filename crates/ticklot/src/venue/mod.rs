@@ -225,7 +225,7 @@ pub enum SendSlot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoCommand {}
 
-/// The outcome of a call to the venue: what the session does next.
+/// The outcome of a call to the venue, which determines the session's next action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallOutcome {

@@ -72,8 +72,8 @@ impl PingTimer {
         Some(oldest.after(PING_TIMEOUT).max(self.not_before))
     }
 
-    /// Whether the oldest ping has no reply in time. If the call itself is late, the process was delayed and the reply may
-    /// wait in the socket, so it gets another second.
+    /// Whether the oldest ping has no reply in time. If the call itself is late, the process was delayed and the reply
+    /// may wait in the socket, so the timeout is extended by a second.
     pub(crate) fn is_overdue(&mut self, now: Nanos) -> bool {
         let Some(late) = self.deadline().filter(|by| *by <= now) else {
             return false;
