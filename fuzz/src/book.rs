@@ -42,7 +42,7 @@ fn run<S: Storage>(coverage: Coverage, steps: &[Step]) {
 #[derive(Debug, Arbitrary)]
 enum AnyCoverage {
     SnapshotDepth,
-    Whole,
+    Full,
     Top(u8),
     SnapshotLimit(u8),
 }
@@ -51,7 +51,7 @@ impl AnyCoverage {
     fn get(&self) -> Coverage {
         match self {
             Self::SnapshotDepth => Coverage::SnapshotDepth,
-            Self::Whole => Coverage::Whole,
+            Self::Full => Coverage::Full,
             Self::Top(levels) => Coverage::Top((*levels).into()),
             Self::SnapshotLimit(levels) => Coverage::SnapshotLimit((*levels).into()),
         }

@@ -30,8 +30,8 @@ const NO_EVENTS: [&str; 0] = [];
 const CASES: [(Storage, Coverage); 4] = [
     (Storage::Flat, Coverage::SnapshotLimit(LIMIT)),
     (Storage::Ladder, Coverage::SnapshotLimit(LIMIT)),
-    (Storage::Flat, Coverage::Whole),
-    (Storage::Ladder, Coverage::Whole),
+    (Storage::Flat, Coverage::Full),
+    (Storage::Ladder, Coverage::Full),
 ];
 
 /// A handler that records state and resynchronisation events as text, and mirrors every book from its changes.
@@ -407,7 +407,7 @@ fn report(name: &str, case: (Storage, Coverage), counts: &Counts) {
 fn check_counts((_, coverage): (Storage, Coverage), counts: &Counts) {
     assert_eq!(counts.equal + counts.uncovered, counts.comparable);
     assert!(counts.equal > counts.comparable / 2);
-    assert!(coverage != Coverage::Whole || counts.uncovered == 0);
+    assert!(coverage != Coverage::Full || counts.uncovered == 0);
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn spot_flow_equals_tickers() {
 }
 
 // The second file continues the first without a snapshot. The price leaves the snapshot's levels, so levels that the
-// snapshot did not contain become the best ones: a book with `Coverage::Whole` is wrong twice.
+// snapshot did not contain become the best ones: a book with `Coverage::Full` is wrong twice.
 #[test]
 fn both_spot_files_continue() {
     let Some(flow) = spot("both_spot_files_continue", &SPOT) else {
@@ -453,7 +453,7 @@ fn both_spot_files_continue() {
         report("spot_btcusdt, both files", case, &counts);
         assert_eq!((counts.applied, counts.comparable), (6_493, 6_492));
         match case.1 {
-            Coverage::Whole => assert_eq!(counts.equal, 6_490),
+            Coverage::Full => assert_eq!(counts.equal, 6_490),
             _ => check_counts(case, &counts),
         }
         assert_eq!(session.stats().gaps, 0);

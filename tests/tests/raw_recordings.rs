@@ -106,7 +106,7 @@ fn recorded_polymarket_books() {
     let books = raw::polymarket(&path, scale);
     let mut empty_sides = 0;
     for given in &books {
-        let mut pair = Pair::new(scale, Coverage::Whole);
+        let mut pair = Pair::new(scale, Coverage::Full);
         let (bids, asks) = (&given.sides.bids, &given.sides.asks);
         pair.snapshot(&given.sides);
         let book = pair.live().expect("never crossed");

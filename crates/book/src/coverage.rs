@@ -17,7 +17,7 @@ pub enum Coverage {
     SnapshotDepth,
     /// The feed sends every level of the market: a price without a level is known to be empty, at any
     /// distance.
-    Whole,
+    Full,
     /// The venue maintains the best `n` levels of a side. After each message, the book drops the levels
     /// beyond them, and the venue sends each level that moves up into the range. A side with fewer levels is
     /// complete. (Kraken's books, with the subscribed depth.)

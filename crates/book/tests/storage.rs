@@ -476,8 +476,8 @@ fn a_snapshot_with_a_limit_covers_its_range<S: Storage>() {
 }
 
 fn a_whole_book_covers_everything<S: Storage>() {
-    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Whole);
-    assert_eq!(book.coverage(), Coverage::Whole);
+    let mut book = Book::<S>::with_storage(Scale::UNIT).with_coverage(Coverage::Full);
+    assert_eq!(book.coverage(), Coverage::Full);
     assert_eq!(book.covers(Side::Bid), None);
     book.mark_gap(Gap::Refused);
     let _ = book.apply_delta(&[], &[], Nanos(0));

@@ -87,7 +87,7 @@ fn every_view_equals_a_naive_one() {
         let (naive, other) = (random_book(&mut random), random_book(&mut random));
         for coverage in [
             Coverage::SnapshotDepth,
-            Coverage::Whole,
+            Coverage::Full,
             Coverage::Top(5),
             Coverage::SnapshotLimit(5),
         ] {
@@ -153,15 +153,15 @@ fn ratios_print_as_decimals() {
 
 #[test]
 fn both_outcomes_as_one() {
-    // YES 60 bid, 65 asked; NO 38 bid, 39 asked: to sell NO at 39 is to buy YES at 61.
+    // YES 60 bid, 65 requested; NO 38 bid, 39 requested: to sell NO at 39 is to buy YES at 61.
     let yes = Naive {
         sides: [[(60, (5, 0))].into(), [(65, (5, 0))].into()],
     };
     let no = Naive {
         sides: [[(38, (7, 0)), (35, (1, 0))].into(), [(39, (9, 0))].into()],
     };
-    let yes = book::<Ladder>(&yes, Coverage::Whole);
-    let no = book::<Flat>(&no, Coverage::Whole);
+    let yes = book::<Ladder>(&yes, Coverage::Full);
+    let no = book::<Flat>(&no, Coverage::Full);
     let turned = no.complement(Ticks(100));
     let both = yes.combined(&turned);
     assert_eq!(both.best_bid(), Some(level(61, 9)));

@@ -69,7 +69,7 @@ impl LevelBuffer {
 
     /// The levels that the fast path has read from `text`.
     pub(crate) fn found<'a>(&'a self, text: &'a [u8], lists: ListOffsets) -> Levels<'a> {
-        self.levels(LevelOffsets::Found(text, lists))
+        self.levels(LevelOffsets::ParsedMessage(text, lists))
     }
 
     fn levels<'a>(&'a self, offsets: LevelOffsets<'a>) -> Levels<'a> {
@@ -147,7 +147,7 @@ pub(crate) struct Levels<'a> {
 #[derive(Clone, Copy)]
 enum LevelOffsets<'a> {
     Listed { bids: &'a [u32], asks: &'a [u32] },
-    Found(&'a [u8], ListOffsets),
+    ParsedMessage(&'a [u8], ListOffsets),
 }
 
 impl LevelOffsets<'_> {
@@ -160,7 +160,7 @@ impl LevelOffsets<'_> {
                 };
                 offsets.get(index).map(|at| *at as usize)
             }
-            Self::Found(text, lists) => {
+            Self::ParsedMessage(text, lists) => {
                 let list = match side {
                     Side::Bid => lists.bids,
                     Side::Ask => lists.asks,

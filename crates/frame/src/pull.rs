@@ -147,13 +147,13 @@ impl<'a> PullParser<'a> {
     /// Skips a field with any key and value.
     #[inline(always)]
     pub(crate) fn skip_field(&mut self) -> Option<()> {
-        self.rest = behind_field(self.rest, SKIPPED_DEPTH)?;
+        self.rest = skip_field(self.rest, SKIPPED_DEPTH)?;
         Some(())
     }
 
     /// Skips a value of any type.
     pub(crate) fn skip_value(&mut self) -> Option<()> {
-        self.rest = behind_value(self.rest, SKIPPED_DEPTH)?;
+        self.rest = skip_value(self.rest, SKIPPED_DEPTH)?;
         Some(())
     }
 
@@ -272,16 +272,16 @@ impl<'a> PullParser<'a> {
     /// Skips a number.
     #[inline(always)]
     pub(crate) fn skip_number(&mut self) -> Option<()> {
-        let behind = Plain::short(word(self.rest)).and_then(|(_, len)| self.rest.get(len..));
-        self.rest = match behind {
-            None | Some([b'e' | b'E', ..]) => behind_number(self.rest)?,
-            Some(behind) => behind,
+        let rest = Plain::short(word(self.rest)).and_then(|(_, len)| self.rest.get(len..));
+        self.rest = match rest {
+            None | Some([b'e' | b'E', ..]) => skip_number(self.rest)?,
+            Some(rest) => rest,
         };
         Some(())
     }
 
-    fn jump(&mut self, behind: Option<&'a [u8]>) -> Option<()> {
-        self.rest = behind?;
+    fn jump(&mut self, rest: Option<&'a [u8]>) -> Option<()> {
+        self.rest = rest?;
         Some(())
     }
 
@@ -332,7 +332,7 @@ impl<'a> PullParser<'a> {
     #[inline(always)]
     fn skip_space(&mut self) {
         if self.is_at_space() {
-            self.rest = behind_space(self.rest);
+            self.rest = skip_whitespace(self.rest);
         }
     }
 
@@ -344,23 +344,23 @@ impl<'a> PullParser<'a> {
 
 /// The text after a field.
 #[inline(never)]
-fn behind_field(text: &[u8], depth: u32) -> Option<&[u8]> {
+fn skip_field(text: &[u8], depth: u32) -> Option<&[u8]> {
     let mut json = PullParser::new(text);
     json.name()?;
-    behind_value(json.rest, depth)
+    skip_value(json.rest, depth)
 }
 
-fn behind_value(text: &[u8], depth: u32) -> Option<&[u8]> {
+fn skip_value(text: &[u8], depth: u32) -> Option<&[u8]> {
     let mut json = PullParser::new(text);
     match text.first()? {
         b'"' => drop(json.str()?),
         b'{' => {
             let depth = depth.checked_sub(1)?;
-            json.object(|json| json.jump(behind_field(json.rest, depth)))?;
+            json.object(|json| json.jump(skip_field(json.rest, depth)))?;
         }
         b'[' => {
             let depth = depth.checked_sub(1)?;
-            json.array(|json| json.jump(behind_value(json.rest, depth)))?;
+            json.array(|json| json.jump(skip_value(json.rest, depth)))?;
         }
         b't' => json.expect(b"true")?,
         b'f' => json.expect(b"false")?,
@@ -372,16 +372,16 @@ fn behind_value(text: &[u8], depth: u32) -> Option<&[u8]> {
 
 /// The text after a number.
 #[inline(never)]
-fn behind_number(text: &[u8]) -> Option<&[u8]> {
+fn skip_number(text: &[u8]) -> Option<&[u8]> {
     let whole = digits(text);
     let fraction = match text.get(whole..) {
         Some([b'.', fraction @ ..]) => 1 + digits(fraction),
         _ => 0,
     };
-    let behind = &text[whole + fraction..];
+    let rest = &text[whole + fraction..];
     let has_leading_zero = whole > 1 && text[0] == b'0';
-    if whole > 0 && !has_leading_zero && fraction != 1 && !matches!(behind, [b'e' | b'E', ..]) {
-        return Some(behind);
+    if whole > 0 && !has_leading_zero && fraction != 1 && !matches!(rest, [b'e' | b'E', ..]) {
+        return Some(rest);
     }
     let number = leading_number(text);
     is_json_number(number).then(|| &text[number.len()..])
@@ -412,7 +412,7 @@ fn long_number(text: &[u8]) -> Option<(Plain, &[u8])> {
 
 /// The text after white space, which is mostly a line ending and an indentation.
 #[inline(never)]
-fn behind_space(mut text: &[u8]) -> &[u8] {
+fn skip_whitespace(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t' | b'\n' | b'\r', ..] = text {
         let others = (word(text) ^ each(b' ')) & !0xff;
         let spaces = others.trailing_zeros() as usize / 8;
@@ -510,10 +510,10 @@ mod tests {
             let text = [b"[".as_slice(), &text, b"]"].concat();
             let mut values = serde_json::Deserializer::from_slice(&text).into_iter::<serde_json::Value>();
             let first = values.next();
-            let behind = behind_value(&text, 4);
-            match (first, behind) {
-                (Some(Ok(_)), Some(behind)) => {
-                    prop_assert_eq!(text.len() - behind.len(), values.byte_offset());
+            let rest = skip_value(&text, 4);
+            match (first, rest) {
+                (Some(Ok(_)), Some(rest)) => {
+                    prop_assert_eq!(text.len() - rest.len(), values.byte_offset());
                 }
                 // No escapes, no space before a colon, and few levels.
                 (Some(Ok(value)), None) => {
@@ -527,7 +527,7 @@ mod tests {
                     let error = error.to_string();
                     prop_assert!(error.starts_with("number out of range"), "{error}");
                 }
-                (_, behind) => prop_assert!(behind.is_none()),
+                (_, rest) => prop_assert!(rest.is_none()),
             }
         }
 
@@ -536,10 +536,10 @@ mod tests {
             whole in "[0-9]{0,17}",
             fraction in "(\\.[0-9]{0,17})?",
             decimals in 0..=18_u8,
-            behind in "[ ,}x]{1,9}",
+            rest in "[ ,}x]{1,9}",
         ) {
             let number = format!("{whole}{fraction}");
-            let text = format!("{number}{behind}");
+            let text = format!("{number}{rest}");
             let mut json = PullParser::new(text.as_bytes());
             let expected = parse_decimal(number.as_bytes(), decimals).ok();
             if let Some(steps) = json.steps(decimals) {

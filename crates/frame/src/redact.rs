@@ -3,9 +3,23 @@
 /// The text that replaces a secret.
 const HIDDEN: &[u8] = b"hidden";
 
+/// Replaces the account's key in a message of [`Request::write`](crate::jayx::Request::write) with `hidden`, so that it can
+/// be logged or displayed. Any other message stays unchanged.
+pub fn jayx(message: &mut Vec<u8>) {
+    hide_member(message, "apiKey");
+}
+
+/// Replaces the credentials in a message of [`Request::write`](crate::bayse::Request::write) with `hidden`, so that it can be
+/// logged or displayed. Any other message stays unchanged.
+pub fn bayse(message: &mut Vec<u8>) {
+    for name in ["apiKey", "accessToken", "deviceId"] {
+        hide_member(message, name);
+    }
+}
+
 /// Replaces the value of each member `name` of a message with [`HIDDEN`]. A string that contains the same characters
 /// has escaped quotes, so it does not match.
-pub(crate) fn hide_member(message: &mut Vec<u8>, name: &str) {
+fn hide_member(message: &mut Vec<u8>, name: &str) {
     let mut from = 0;
     let begins = format!("\"{name}\":\"");
     while let Some(at) = memchr::memmem::find(&message[from..], begins.as_bytes()) {

@@ -82,8 +82,8 @@ fn the_packets_of_a_session() {
                 ping_timeout_ms: 20_000,
             },
         ),
-        (r#"40{"sid":"abc"}"#, Control::Joined),
-        ("40", Control::Joined),
+        (r#"40{"sid":"abc"}"#, Control::Connected),
+        ("40", Control::Connected),
         (
             r#"44{"message":"Invalid namespace"}"#,
             Control::Refused {
@@ -92,7 +92,7 @@ fn the_packets_of_a_session() {
         ),
         (r#"44{"code":7}"#, Control::Refused { message: "" }),
         (r#"44"no""#, Control::Refused { message: "no" }),
-        ("41", Control::Left),
+        ("41", Control::Disconnected),
         ("1", Control::Close),
         ("2", Control::Ping),
         ("3probe", Control::Pong),

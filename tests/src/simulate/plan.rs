@@ -166,7 +166,7 @@ impl Plan {
         DeltaVenue::new("ws://sim/deltas")
             .symbol(flat, Scale::UNIT, Storage::Flat)
             .symbol(ladder, Scale::UNIT, Storage::Ladder)
-            .with_coverage(Coverage::Whole)
+            .with_coverage(Coverage::Full)
             .with_checksum()
             .with_subscriptions(self.ack_timeout)
             .with_snapshots(snapshots)

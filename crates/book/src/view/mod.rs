@@ -149,7 +149,7 @@ pub trait BookView {
     /// negative `lots`.
     fn fill(&self, side: Side, lots: Lots) -> Fill {
         let mut fill = Fill {
-            asked: lots,
+            requested: lots,
             ..Fill::default()
         };
         for level in self.levels(side) {

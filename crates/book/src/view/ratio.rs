@@ -20,7 +20,7 @@ impl HalfTicks {
 
     /// Whether the price is between two ticks.
     #[must_use]
-    pub const fn is_between(self) -> bool {
+    pub const fn is_half_tick(self) -> bool {
         self.0.rem_euclid(2) != 0
     }
 
@@ -36,7 +36,7 @@ impl HalfTicks {
 impl fmt::Display for HalfTicks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        let half = if self.is_between() { ".5" } else { "" };
+        let half = if self.is_half_tick() { ".5" } else { "" };
         write!(f, "{sign}{}{half}", self.0.unsigned_abs() / 2)
     }
 }
@@ -123,7 +123,7 @@ impl Imbalance {
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Fill {
     /// The requested lots.
-    pub asked: Lots,
+    pub requested: Lots,
     /// The lots that the book can fill.
     pub lots: Lots,
     /// The worst price of the fill: the limit price of an order that takes all of it.
@@ -145,7 +145,7 @@ impl Fill {
     /// Whether the book can fill all requested lots.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.lots >= self.asked
+        self.lots >= self.requested
     }
 
     /// The average price (VWAP) of the fill in ticks; `None` when it is empty.

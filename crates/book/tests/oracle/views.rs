@@ -191,7 +191,7 @@ fn check_touch(book: &impl BookView, expected: &View) {
     assert_eq!(mid, Some(HalfTicks(a + b)));
     let mid = mid.unwrap();
     assert_eq!(mid.floor(), (a + b).div_euclid(2));
-    assert_eq!(mid.is_between(), (a + b) % 2 != 0);
+    assert_eq!(mid.is_half_tick(), (a + b) % 2 != 0);
     let ratio = Ratio {
         numerator: b * al + a * bl,
         denominator: bl + al,
@@ -254,7 +254,7 @@ fn check_fill(book: &impl BookView, side: Side, levels: &[Level], lots: Lots) {
         taken += usize::from(here > 0);
     }
     let expected = Fill {
-        asked: lots,
+        requested: lots,
         lots: Lots(clamp(wanted - rest)),
         worst: taken.checked_sub(1).map(|last| levels[last].ticks),
         levels: taken,

@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::channel::RequestError;
 use crate::escape::json_string;
-use crate::redact::hide_member;
 
 /// Credentials. They are sent in every message on [`Endpoint::User`](super::Endpoint::User), and on no other endpoint.
 ///
@@ -89,14 +88,6 @@ impl Auth {
             }
         }
         out.push(b'}');
-    }
-}
-
-/// Replaces the credentials in a message of [`Request::write`](super::Request::write) with `hidden`, so that it can be
-/// logged or displayed. Any other message stays unchanged.
-pub fn redact(message: &mut Vec<u8>) {
-    for name in ["apiKey", "accessToken", "deviceId"] {
-        hide_member(message, name);
     }
 }
 

@@ -43,7 +43,7 @@ pub struct OrderBook<'a> {
 
 /// An order book without its levels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Head<'a> {
+pub(super) struct BookFields<'a> {
     pub(super) market_id: &'a str,
     pub(super) outcome_id: &'a str,
     pub(super) timestamp: Option<IsoTime<'a>>,
@@ -52,7 +52,7 @@ pub(super) struct Head<'a> {
     pub(super) sent: Option<UnixMillis>,
 }
 
-record! { Head<'a> as "orderbook" {
+record! { BookFields<'a> as "orderbook" {
     "marketId" => market_id,
     "outcomeId" => outcome_id,
     extra "timestamp" => timestamp,
@@ -63,8 +63,8 @@ record! { Head<'a> as "orderbook" {
 } }
 
 impl<'a> OrderBook<'a> {
-    fn new(head: &Head<'a>, levels: Levels<'a>, path: DecodePath) -> Self {
-        let Head {
+    fn new(head: &BookFields<'a>, levels: Levels<'a>, path: DecodePath) -> Self {
+        let BookFields {
             market_id,
             outcome_id,
             timestamp,
@@ -87,14 +87,14 @@ impl<'a> OrderBook<'a> {
     }
 
     /// The order book whose levels the general path has read into `buffers`.
-    pub(super) fn general(head: &Head<'a>, buffers: &'a LevelBuffer) -> Self {
+    pub(super) fn general(head: &BookFields<'a>, buffers: &'a LevelBuffer) -> Self {
         Self::new(head, buffers.view(), DecodePath::General)
     }
 
     /// The order book whose levels the fast path has read from `line`.
     pub(super) fn fast(
         line: &'a [u8],
-        (head, lists): &(Head<'a>, ListOffsets),
+        (head, lists): &(BookFields<'a>, ListOffsets),
         buffers: &'a LevelBuffer,
     ) -> Self {
         Self::new(head, buffers.found(line, *lists), DecodePath::Fast)
@@ -140,7 +140,7 @@ fn book<'a>(
     scales: &(impl Scales + ?Sized),
 ) -> Result<OrderBook<'a>, DecodeFailure> {
     read_fields!(book, "orderbook", { "bids" => bids, "asks" => asks });
-    let head: Head<'_> = Field::parse(&book, "orderbook")?;
+    let head: BookFields<'_> = Field::parse(&book, "orderbook")?;
     let scale = scales.scale(head.market_id);
     // Both sides are required, because a side that is missing by mistake would be read as an empty one. Some servers
     // write null for an empty list.

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::book::{self, Head, OrderBook};
+use super::book::{self, BookFields, OrderBook};
 use super::message::{Message, MessageBuffers};
 use super::prices::{self};
-use super::pull::{self, Found};
+use super::pull::{self, ParsedMessage};
 use super::schema::{self, OrderBookSchema, TEMPLATES};
 use super::undecoded::{self, UndecodedMessage};
 use crate::error::{DecodeError, DecodeFailure, VenueName};
@@ -92,13 +92,13 @@ impl Decoder {
         } = self;
         if backend.is_some() {
             match pull::message(line, buffers, scales) {
-                Some(Found::OrderBook(head)) => {
+                Some(ParsedMessage::OrderBook(head)) => {
                     let scale = scales.scale(head.market_id);
                     Templates::learn_text::<OrderBookSchema>(&TEMPLATES, parser, line, scale);
                     let book = OrderBook::general(&head, &buffers.levels);
                     return Ok(Message::OrderBook(book));
                 }
-                Some(Found::Other(mut message)) => {
+                Some(ParsedMessage::Other(mut message)) => {
                     if let Message::PriceUpdate(update) = &mut message {
                         update.markets = buffers.prices.markets();
                     }
@@ -188,7 +188,7 @@ fn by_template<'a>(
     backend: SimdBackend,
     buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
-) -> Option<(Head<'a>, ListOffsets)> {
+) -> Option<(BookFields<'a>, ListOffsets)> {
     let scale = |members: &Members<'_>| schema::market(members).map(|market| scales.scale(market));
     ThreadLocal::lend(&TEMPLATES, |templates| {
         templates.read_decimals(

@@ -35,7 +35,7 @@ mod server_error;
 mod undecoded;
 
 pub use activity::{Activity, Event, FilledOrder, Market, User};
-pub use auth::{Auth, redact};
+pub use auth::Auth;
 pub use book::OrderBook;
 pub use channel::{Channel, Currency, Endpoint, RequestError, Symbol};
 pub use decode::Decoder;
@@ -50,3 +50,5 @@ pub use request::{MAX_MARKETS, Request};
 pub use room::Room;
 pub use server_error::{ServerError, ServerErrorKind};
 pub use undecoded::UndecodedMessage;
+
+pub use crate::redact::bayse as redact;

@@ -3,7 +3,7 @@
 use memchr::memmem;
 use ticklot_book::{Level, Lots, Scale, Ticks};
 
-use super::book::Head;
+use super::book::BookFields;
 use super::message::{Message, MessageBuffers};
 use super::prices;
 use crate::levels::LevelBuffer;
@@ -14,8 +14,8 @@ use crate::units::Scales;
 /// A parsed message. Its lists are in the buffers.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::large_enum_variant)] // matched immediately by the caller
-pub(super) enum Found<'a> {
-    OrderBook(Head<'a>),
+pub(super) enum ParsedMessage<'a> {
+    OrderBook(BookFields<'a>),
     Other(Message<'a>),
 }
 
@@ -24,16 +24,16 @@ pub(super) fn message<'a>(
     text: &'a [u8],
     buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
-) -> Option<Found<'a>> {
+) -> Option<ParsedMessage<'a>> {
     let mut json = PullParser::new(text);
     let (mut kind, mut data_kind, mut sent) = (None, None, None);
-    let mut found = Found::Other(Message::Pong { sent: None });
+    let mut found = ParsedMessage::Other(Message::Pong { sent: None });
     json.object(|json| {
         if json.key("\"type\":") {
             put(&mut kind, json.str()?)
         } else if json.key("\"data\":") {
             // If the data precedes the type, the type is the last one in the text.
-            let kind = kind.or_else(|| string_behind(TYPE, text, memmem::rfind))?;
+            let kind = kind.or_else(|| string_after(TYPE, text, memmem::rfind))?;
             put(&mut data_kind, kind)?;
             found = data(kind, json, text, buffers, scales)?;
             Some(())
@@ -46,8 +46,8 @@ pub(super) fn message<'a>(
     json.end()?;
     (kind? == data_kind.unwrap_or("pong")).then_some(())?;
     match &mut found {
-        Found::OrderBook(head) => head.sent = sent.flatten(),
-        Found::Other(message) => message.set_sent(sent.flatten()),
+        ParsedMessage::OrderBook(head) => head.sent = sent.flatten(),
+        ParsedMessage::Other(message) => message.set_sent(sent.flatten()),
     }
     Some(found)
 }
@@ -59,8 +59,8 @@ fn data<'a>(
     text: &'a [u8],
     buffers: &mut MessageBuffers,
     scales: &(impl Scales + ?Sized),
-) -> Option<Found<'a>> {
-    Some(Found::Other(match kind {
+) -> Option<ParsedMessage<'a>> {
+    Some(ParsedMessage::Other(match kind {
         "orderbook_update" => return order_book(json, text, &mut buffers.levels, scales),
         "price_update" => Message::PriceUpdate(prices::pull(json, &mut buffers.prices)?),
         "buy_order" | "sell_order" => Message::fill(kind, Field::pull(json)?),
@@ -76,9 +76,9 @@ fn order_book<'a>(
     text: &'a [u8],
     buffers: &mut LevelBuffer,
     scales: &(impl Scales + ?Sized),
-) -> Option<Found<'a>> {
+) -> Option<ParsedMessage<'a>> {
     // If the levels precede their market, the market is the first one in the text.
-    let market_id = string_behind(MARKET, text, memmem::find)?;
+    let market_id = string_after(MARKET, text, memmem::find)?;
     let scale = scales.scale(market_id);
     let (start, mut head) = (*json, None);
     json.object(|json| match json.key("\"orderbook\":") {
@@ -90,16 +90,16 @@ fn order_book<'a>(
         head = Some(book(json, buffers, scale)?);
     }
     head.filter(|head| head.market_id == market_id)
-        .map(Found::OrderBook)
+        .map(ParsedMessage::OrderBook)
 }
 
 fn book<'a>(
     json: &mut PullParser<'a>,
     buffers: &mut LevelBuffer,
     scale: Scale,
-) -> Option<Head<'a>> {
+) -> Option<BookFields<'a>> {
     let mut has_sides = [None; 2];
-    let head = Head::pull_with(json, |json| {
+    let head = BookFields::pull_with(json, |json| {
         let side = if json.key("\"bids\":") {
             0
         } else if json.key("\"asks\":") {
@@ -135,7 +135,7 @@ const TYPE: &str = "\"type\":";
 const MARKET: &str = "\"marketId\":";
 
 /// The string after a key, which `find` locates.
-fn string_behind<'a>(
+fn string_after<'a>(
     key: &str,
     text: &'a [u8],
     find: impl Fn(&[u8], &[u8]) -> Option<usize>,
@@ -174,8 +174,8 @@ mod tests {
         let mut buffers = MessageBuffers::default();
         let found = message(text.as_bytes(), &mut buffers, &scale);
         let found = found.map(|found| match found {
-            Found::OrderBook(head) => shown(&OrderBook::general(&head, &buffers.levels)),
-            Found::Other(other) => panic!("{other:?}"),
+            ParsedMessage::OrderBook(head) => shown(&OrderBook::general(&head, &buffers.levels)),
+            ParsedMessage::Other(other) => panic!("{other:?}"),
         });
         let mut decoder = Decoder::with_backend(DecodeBackend::Off);
         let by_tape = match decoder.decode(text.as_bytes(), &scale) {

@@ -2,7 +2,7 @@
 
 use ticklot_book::Side;
 
-use super::book::Head;
+use super::book::BookFields;
 use crate::fast::{Members, Role, Scalar, Schema, Templates};
 use crate::iso_time::IsoTime;
 use crate::string;
@@ -57,7 +57,7 @@ fn string<'a>(members: &Members<'a>, member: usize) -> Option<&'a str> {
 }
 
 /// The order book of a message. `None` if only the general path can read it.
-pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
+pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<BookFields<'a>> {
     let last_price = match members[LAST_PRICE] {
         Some(Scalar::Number(text)) => Some(Decimal(string::ascii(text)?)),
         Some(Scalar::String(_)) => return None,
@@ -74,7 +74,7 @@ pub(super) fn order_book<'a>(members: &Members<'a>) -> Option<Head<'a>> {
         Some(Scalar::String(_)) => return None,
         None => None,
     };
-    Some(Head {
+    Some(BookFields {
         market_id: string(members, MARKET)?,
         outcome_id: string(members, OUTCOME)?,
         timestamp: string(members, TIMESTAMP).map(IsoTime),

@@ -4,7 +4,7 @@ use ticklot_book::{Level, Lots, MAX_LEVELS, Scale, Ticks};
 use wide::u8x16;
 
 use super::backend::SimdBackend;
-use super::dispatch::{CompiledReader, ReadLevels};
+use super::compiled_reader::{CompiledReader, ReadLevels};
 use super::lanes::Lanes;
 use super::literal::Literal;
 use super::number::{LONGEST, number_len};

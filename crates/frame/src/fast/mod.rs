@@ -83,7 +83,7 @@
 //! parses them in one pass, with any key order and spacing ([`pull`](crate::pull), [`record`](crate::record)).
 
 mod backend;
-mod dispatch;
+mod compiled_reader;
 mod lanes;
 mod learn;
 mod levels;

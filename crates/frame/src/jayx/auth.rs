@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::redact::hide_member;
-
 /// The key of an account. Neither `Debug` nor an error exposes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
@@ -25,10 +23,4 @@ impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(hidden)")
     }
-}
-
-/// Replaces the account's key in a message of [`Request::write`](super::Request::write) with `hidden`, so that it can
-/// be logged or displayed. Any other message stays unchanged.
-pub fn redact(message: &mut Vec<u8>) {
-    hide_member(message, "apiKey");
 }

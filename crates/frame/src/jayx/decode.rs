@@ -7,7 +7,7 @@ use ticklot_book::{BookError, Level, Lots, MAX_LEVELS, Scale, Ticks};
 use super::account::{AccountBuffer, OpenOrders, Positions, open_orders, positions};
 use super::kline::{Kline, kline};
 use super::packet::{self, Json, Packet};
-use super::pull::{self, Found, KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS, Wrap};
+use super::pull::{self, Framing, KLINE, OPEN_ORDERS, ORDER_BOOK, POSITIONS, ParsedMessage};
 use super::schema::{FRAMES, OrderBookSchema, PACKETS};
 use crate::error::{DecodeError, DecodeFailure, ErrorKind, Skipped, SkippedItems, VenueName};
 use crate::fast::{DecodeBackend, DecodePath, ListCache, Shared, SimdBackend, Templates};
@@ -78,14 +78,14 @@ pub enum Control<'a> {
         ping_timeout_ms: u32,
     },
     /// The default namespace was joined.
-    Joined,
+    Connected,
     /// The server refused to join the default namespace.
     Refused {
         /// The server's reason, or an empty string.
         message: &'a str,
     },
     /// The server removed the client from the namespace.
-    Left,
+    Disconnected,
     /// The server closes the session.
     Close,
     /// A ping. Reply with [`PONG`](super::PONG) within the ping timeout.
@@ -225,7 +225,7 @@ impl Decoder {
                 text: frame,
                 offset: 0,
             };
-            message(json, Wrap::Plain, backend, parser, buffers)
+            message(json, Framing::Plain, backend, parser, buffers)
         };
         decoded.map_err(|failure| DecodeError::new(VenueName::JAYX, failure))
     }
@@ -287,7 +287,7 @@ impl MessageBuffers {
     }
 
     /// Reads a message of any shape without a tape.
-    fn pull<'a>(&mut self, text: &'a [u8], wrap: Wrap) -> Option<Found<'a>> {
+    fn pull<'a>(&mut self, text: &'a [u8], wrap: Framing) -> Option<ParsedMessage<'a>> {
         self.skipped = None;
         pull::message(
             text,
@@ -299,28 +299,28 @@ impl MessageBuffers {
     }
 
     /// The message that was read without a tape.
-    fn message<'a>(&'a self, found: Found<'a>) -> Message<'a> {
+    fn message<'a>(&'a self, found: ParsedMessage<'a>) -> Message<'a> {
         match found {
-            Found::OrderBook => Message::OrderBook(self.general()),
-            Found::Kline(kline) => Message::Kline(kline),
-            Found::Positions => Message::Positions(self.account.positions()),
-            Found::OpenOrders => Message::OpenOrders(self.account.open_orders()),
+            ParsedMessage::OrderBook => Message::OrderBook(self.general()),
+            ParsedMessage::Kline(kline) => Message::Kline(kline),
+            ParsedMessage::Positions => Message::Positions(self.account.positions()),
+            ParsedMessage::OpenOrders => Message::OpenOrders(self.account.open_orders()),
         }
     }
 }
 
 /// The templates for a payload. A packet's JSON differs from a plain frame.
-fn templates(wrap: Wrap) -> Shared {
+fn templates(wrap: Framing) -> Shared {
     match wrap {
-        Wrap::Event => &PACKETS,
-        Wrap::Plain => &FRAMES,
+        Framing::Event => &PACKETS,
+        Framing::Plain => &FRAMES,
     }
 }
 
 /// Decodes an order book by a template.
 fn by_template(
     text: &[u8],
-    wrap: Wrap,
+    wrap: Framing,
     backend: Option<SimdBackend>,
     buffers: &mut MessageBuffers,
 ) -> Option<ListOffsets> {
@@ -335,7 +335,7 @@ fn learn(
     message: &Message<'_>,
     root: &Value<'_, '_>,
     text: &[u8],
-    wrap: Wrap,
+    wrap: Framing,
     backend: Option<SimdBackend>,
 ) {
     let is_whole = matches!(message, Message::OrderBook(book) if book.skipped.is_none());
@@ -347,7 +347,7 @@ fn learn(
 /// Decodes the payload of an event, bare or wrapped with the event's name.
 fn message<'a>(
     json: Json<'a>,
-    wrap: Wrap,
+    wrap: Framing,
     backend: Option<SimdBackend>,
     parser: &'a mut Parser,
     buffers: &'a mut MessageBuffers,
@@ -365,7 +365,7 @@ fn message<'a>(
 #[inline(never)]
 fn any_message<'a>(
     json: Json<'a>,
-    wrap: Wrap,
+    wrap: Framing,
     backend: Option<SimdBackend>,
     parser: &'a mut Parser,
     buffers: &'a mut MessageBuffers,
@@ -374,15 +374,15 @@ fn any_message<'a>(
     if backend.is_some()
         && let Some(found) = buffers.pull(text, wrap)
     {
-        if let Found::OrderBook = found {
+        if let ParsedMessage::OrderBook = found {
             Templates::learn_text::<OrderBookSchema>(templates(wrap), parser, text, Scale::UNIT);
         }
         return Ok(buffers.message(found));
     }
     parse(json, parser, |root| {
         let message = match wrap {
-            Wrap::Event => event(root, buffers)?,
-            Wrap::Plain => plain(root, buffers)?,
+            Framing::Event => event(root, buffers)?,
+            Framing::Plain => plain(root, buffers)?,
         };
         learn(&message, &root, text, wrap, backend);
         Ok(message)
@@ -396,11 +396,13 @@ fn socket_io<'a>(
     buffers: &'a mut MessageBuffers,
 ) -> Result<Message<'a>, DecodeFailure> {
     let control = match packet::read(frame)? {
-        Packet::Event { json, .. } => return message(json, Wrap::Event, backend, parser, buffers),
+        Packet::Event { json, .. } => {
+            return message(json, Framing::Event, backend, parser, buffers);
+        }
         Packet::Open(json) => parse(json, parser, open)?,
         Packet::ConnectError(json) => parse(json, parser, refusal)?,
-        Packet::Connect(_) => Control::Joined,
-        Packet::Disconnect => Control::Left,
+        Packet::Connect(_) => Control::Connected,
+        Packet::Disconnect => Control::Disconnected,
         Packet::Close => Control::Close,
         Packet::Ping => Control::Ping,
         Packet::Pong => Control::Pong,

@@ -27,10 +27,12 @@ mod request;
 pub(crate) mod schema;
 
 pub use account::{Balance, MAX_ITEMS, OpenOrders, Order, Orders, Positions};
-pub use auth::{ApiKey, redact};
+pub use auth::ApiKey;
 pub use decode::{
     Control, Decoder, Envelope, Message, OrderBook, PING_INTERVAL_MS, PING_TIMEOUT_MS,
 };
 pub use kline::{Candle, Kline};
 pub use packet::requested_ack;
-pub use request::{JOIN, PONG, Request, SubscribeError, acknowledge};
+pub use request::{CONNECT, PONG, Request, SubscribeError, acknowledge};
+
+pub use crate::redact::jayx as redact;

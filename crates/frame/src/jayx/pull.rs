@@ -19,7 +19,7 @@ pub(super) const OPEN_ORDERS: &str = "openorders";
 
 /// The wrapping of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrap {
+pub(super) enum Framing {
     /// The JSON of a Socket.IO event: `["kline",payload]`.
     Event,
     /// A frame of the plain envelope: a bare payload, or one wrapped with its event's name.
@@ -28,7 +28,7 @@ pub(super) enum Wrap {
 
 /// A parsed message. Its lists are in the buffers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Found<'a> {
+pub(super) enum ParsedMessage<'a> {
     OrderBook,
     Kline(Kline<'a>),
     Positions,
@@ -38,11 +38,11 @@ pub(super) enum Found<'a> {
 /// Reads a message. `None` if it must be read from a tape; the contents of the buffers are then undefined.
 pub(super) fn message<'a>(
     text: &'a [u8],
-    wrap: Wrap,
+    wrap: Framing,
     levels: &mut LevelBuffer,
     trades: &mut ListCache<Trade>,
     account: &mut AccountBuffer,
-) -> Option<Found<'a>> {
+) -> Option<ParsedMessage<'a>> {
     account.clear();
     let mut json = PullParser::new(text);
     let mut payload = Payload {
@@ -57,8 +57,8 @@ pub(super) fn message<'a>(
         has_modified: None,
     };
     let named = match wrap {
-        Wrap::Event => Some(payload.event(&mut json)?),
-        Wrap::Plain => payload.plain(&mut json)?,
+        Framing::Event => Some(payload.event(&mut json)?),
+        Framing::Plain => payload.plain(&mut json)?,
     };
     json.end()?;
     let event = payload.event?;
@@ -68,14 +68,14 @@ pub(super) fn message<'a>(
             if payload.has_trades.is_none() {
                 payload.trades.uncached();
             }
-            Found::OrderBook
+            ParsedMessage::OrderBook
         }
-        KLINE => Found::Kline(Kline {
+        KLINE => ParsedMessage::Kline(Kline {
             add: payload.add.flatten(),
             modify: payload.modify.flatten(),
         }),
-        POSITIONS => Found::Positions,
-        _ => Found::OpenOrders,
+        POSITIONS => ParsedMessage::Positions,
+        _ => ParsedMessage::OpenOrders,
     })
 }
 
@@ -244,8 +244,8 @@ mod tests {
         let (mut levels, mut trades) = (LevelBuffer::default(), ListCache::default());
         let account = &mut AccountBuffer::default();
         let text = text.as_bytes();
-        let found = message(text, Wrap::Plain, &mut levels, &mut trades, account)?;
-        assert!(matches!(found, Found::OrderBook));
+        let found = message(text, Framing::Plain, &mut levels, &mut trades, account)?;
+        assert!(matches!(found, ParsedMessage::OrderBook));
         let levels = levels.view();
         Some((
             levels.bids.to_vec(),

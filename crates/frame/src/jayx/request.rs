@@ -10,7 +10,7 @@ use super::decode::Envelope;
 use crate::escape::json_string;
 
 /// The Socket.IO packet that joins the default namespace.
-pub const JOIN: &[u8] = b"40";
+pub const CONNECT: &[u8] = b"40";
 
 /// The Engine.IO packet that replies to a ping.
 pub const PONG: &[u8] = b"3";

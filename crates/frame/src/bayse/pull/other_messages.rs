@@ -12,8 +12,8 @@ use crate::samples::{BAYSE_MESSAGES, reordered, with_other_numbers};
 fn pulled(line: &str) -> Option<String> {
     let mut buffers = MessageBuffers::default();
     let mut message = match message(line.as_bytes(), &mut buffers, &Scale::UNIT)? {
-        Found::OrderBook(_) => panic!("{line}"),
-        Found::Other(message) => message,
+        ParsedMessage::OrderBook(_) => panic!("{line}"),
+        ParsedMessage::Other(message) => message,
     };
     if let Message::PriceUpdate(update) = &mut message {
         update.markets = buffers.prices.markets();

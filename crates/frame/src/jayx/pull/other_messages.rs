@@ -7,7 +7,7 @@ use crate::jayx::{Decoder, Envelope, Message};
 use crate::samples::reordered;
 
 /// The message that the pull parser reads, formatted. The tape must have the same one.
-fn pulled(text: &str, wrap: Wrap) -> Option<String> {
+fn pulled(text: &str, wrap: Framing) -> Option<String> {
     let mut account = AccountBuffer::default();
     let (mut levels, mut trades) = (LevelBuffer::default(), ListCache::default());
     let found = match message(
@@ -17,15 +17,15 @@ fn pulled(text: &str, wrap: Wrap) -> Option<String> {
         &mut trades,
         &mut account,
     )? {
-        Found::OrderBook => panic!("{text}"),
-        Found::Kline(kline) => Message::Kline(kline),
-        Found::Positions => Message::Positions(account.positions()),
-        Found::OpenOrders => Message::OpenOrders(account.open_orders()),
+        ParsedMessage::OrderBook => panic!("{text}"),
+        ParsedMessage::Kline(kline) => Message::Kline(kline),
+        ParsedMessage::Positions => Message::Positions(account.positions()),
+        ParsedMessage::OpenOrders => Message::OpenOrders(account.open_orders()),
     };
     let found = format!("{found:?}");
     let (envelope, frame) = match wrap {
-        Wrap::Event => (Envelope::SocketIo, format!("42{text}")),
-        Wrap::Plain => (Envelope::Plain, text.to_owned()),
+        Framing::Event => (Envelope::SocketIo, format!("42{text}")),
+        Framing::Plain => (Envelope::Plain, text.to_owned()),
     };
     let mut decoder = Decoder::with_backend(envelope, DecodeBackend::Off);
     let general = decoder.decode(frame.as_bytes());
@@ -34,7 +34,7 @@ fn pulled(text: &str, wrap: Wrap) -> Option<String> {
 }
 
 fn is_taken(payload: &str) -> bool {
-    pulled(payload, Wrap::Plain).is_some()
+    pulled(payload, Framing::Plain).is_some()
 }
 
 /// The examples of the contract.
@@ -53,7 +53,7 @@ fn contract_examples_in_every_envelope() {
     for (event, payload) in EXAMPLES {
         assert!(is_taken(payload), "{payload}");
         let packet = format!("[\"{event}\",{payload}]");
-        assert!(pulled(&packet, Wrap::Event).is_some(), "{packet}");
+        assert!(pulled(&packet, Framing::Event).is_some(), "{packet}");
         for key in ["message", "data"] {
             let wrapped = format!("{{\"event\":\"{event}\",\"{key}\":{payload}}}");
             assert!(is_taken(&wrapped), "{wrapped}");
@@ -71,7 +71,7 @@ fn contract_examples_in_every_envelope() {
             .filter(|other| *other != event)
         {
             let foreign = format!("[\"{other}\",{payload}]");
-            assert!(pulled(&foreign, Wrap::Event).is_none(), "{foreign}");
+            assert!(pulled(&foreign, Framing::Event).is_none(), "{foreign}");
         }
     }
 }
@@ -82,9 +82,9 @@ fn any_order_and_spacing() {
         let packet = format!("[\"{event}\",{payload}]");
         let wrapped = format!("{{\"event\":\"{event}\",\"data\":{payload}}}");
         let texts = [
-            (packet, Wrap::Event),
-            (wrapped, Wrap::Plain),
-            (payload.to_owned(), Wrap::Plain),
+            (packet, Framing::Event),
+            (wrapped, Framing::Plain),
+            (payload.to_owned(), Framing::Plain),
         ];
         for (text, wrap) in texts {
             let expected = pulled(&text, wrap);
@@ -148,12 +148,12 @@ fn lists_of_every_length() {
     let order = order.trim_end_matches("]}");
     for len in 0..5 {
         let balances = vec![balance; len].join(",");
-        let found = pulled(&format!("{{\"spot\":[{balances}]}}"), Wrap::Plain).unwrap();
+        let found = pulled(&format!("{{\"spot\":[{balances}]}}"), Framing::Plain).unwrap();
         assert_eq!(found.matches("BTC").count(), len);
         for other in 0..3 {
             let [cancel, modify] = [len, other].map(|len| vec![order; len].join(","));
             let text = format!("{{\"cancel\":[{cancel}],\"modify\":[{modify}]}}");
-            let found = pulled(&text, Wrap::Plain).unwrap();
+            let found = pulled(&text, Framing::Plain).unwrap();
             assert_eq!(found.matches("BTCUSDT").count(), len + other);
         }
     }

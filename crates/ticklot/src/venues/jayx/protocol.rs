@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ticklot_book::{Nanos, Scale};
 use ticklot_frame::jayx::{
-    self, Control, Decoder, Envelope, JOIN, Kline, Message, OpenOrders, OrderBook, PONG, Positions,
-    acknowledge, redact, requested_ack,
+    self, CONNECT, Control, Decoder, Envelope, Kline, Message, OpenOrders, OrderBook, PONG,
+    Positions, acknowledge, redact, requested_ack,
 };
 use ticklot_frame::{Lines, Skipped, VenueName};
 
@@ -185,10 +185,10 @@ impl Step {
                     silence_limit: Duration::from_millis(limit).min(MAX_SILENCE),
                 }
             }
-            Control::Joined => Self::Subscribe,
+            Control::Connected => Self::Subscribe,
             Control::Ping => Self::Pong,
             Control::Refused { message } => Self::End(EndReason::Refused(message.to_owned())),
-            Control::Left => Self::End(EndReason::NamespaceClosed),
+            Control::Disconnected => Self::End(EndReason::NamespaceClosed),
             Control::Close => Self::End(EndReason::SessionClosed),
             _ => Self::Nothing,
         }
@@ -282,7 +282,7 @@ impl JayX {
             Step::Join { .. } if self.silence_limit.is_some() => {}
             Step::Join { silence_limit } => {
                 self.silence_limit = Some(silence_limit);
-                outbox.push(|out| out.extend_from_slice(JOIN));
+                outbox.push(|out| out.extend_from_slice(CONNECT));
             }
             // Once per connection, also if the server repeats its packet.
             Step::Subscribe if self.join_by.take().is_some() => self.subscribe(now, outbox),

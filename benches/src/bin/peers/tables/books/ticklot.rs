@@ -19,7 +19,7 @@ impl<S: Storage> LevelBook for Ticklot<S> {
     type Update = WalkStep;
 
     fn empty(_ticks: (i64, i64)) -> Self {
-        let mut book = Self(Book::with_storage(Scale::UNIT).with_coverage(Coverage::Whole));
+        let mut book = Self(Book::with_storage(Scale::UNIT).with_coverage(Coverage::Full));
         // A book accepts deltas after a snapshot only.
         let _ = book.clear();
         book
