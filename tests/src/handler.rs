@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use ticklot::{Books, Event};
 
 /// The flow of a handler: it stops the feed once `is_done`.
-#[must_use]
 pub fn break_if(is_done: bool) -> ControlFlow<()> {
     match is_done {
         true => ControlFlow::Break(()),
