@@ -20,7 +20,9 @@ fn pools(c: &mut Criterion) {
         group.throughput(pool_throughput(&pool));
         frames_of(&mut group, name, shape.wire, BAYSE_SCALE, pool.frames());
     }
-    let others: [(&str, fn(&[u8], u64) -> Vec<u8>); 2] = [
+    /// Rewrites a frame with a seed.
+    type Rewrite = fn(&[u8], u64) -> Vec<u8>;
+    let others: [(&str, Rewrite); 2] = [
         ("spaced", |frame, _| spaced(frame)),
         ("any order", |frame, seed| reordered(frame, seed, 0)),
     ];

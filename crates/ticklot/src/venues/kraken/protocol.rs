@@ -376,7 +376,12 @@ impl Protocol {
                 }
                 Some(id) => context.trades(id, &self.trade_buffer, false, None)?,
                 None => {
-                    context.trades_of(&instrument(first.symbol), scale, &self.trade_buffer, None)?;
+                    context.trades_of(
+                        &instrument(first.symbol),
+                        scale,
+                        &self.trade_buffer,
+                        None,
+                    )?;
                 }
             }
         }
