@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(new(), cancel(BookState::Stale));
         let _ = session.frame(BOOK, second(37), &mut books, &mut maker);
         assert_eq!(new(), quote);
-        let _ = session.disconnected(second(38), &Disconnect::Silent, &mut books, &mut maker);
+        let _ = session.disconnected(second(38), &Disconnect::IdleTimeout, &mut books, &mut maker);
         assert_eq!(new(), cancel(BookState::Disconnected));
     }
 }

@@ -39,7 +39,7 @@ impl OnMessage<JayX> for Checksums {}
 async fn record(url: &str, log: &Path) -> Result<Checksums, Box<dyn Error>> {
     let mut feed = Feed::new(Checksums::default());
     feed.add(JayX::new("BTCUSDT").url(url).build()?);
-    let recorder = Recorder::create(log, feed.clock().unix_zero(), RecordOptions::default())?;
+    let recorder = Recorder::create(log, feed.clock().unix_offset(), RecordOptions::default())?;
     feed.tap(recorder.clone());
     feed.run().await;
     // Waits until all records are written.

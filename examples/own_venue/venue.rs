@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ticklot::driver::Outbox;
 use ticklot::venue::{
-    BookConfig, CallOutcome, Concerns, Context, NoCommand, Snapshot, Venue, VenueName,
+    BookConfig, CallOutcome, Context, ErrorScope, NoCommand, Snapshot, Venue, VenueName,
 };
 use ticklot::{BookId, Books, ConnectionId, Instrument, Nanos, OnMessage, Scale};
 
@@ -86,7 +86,7 @@ impl Venue for Pipe {
             Ok(message) => message,
             Err(error) => {
                 // The message may have been a book, so the current one may be outdated.
-                return CallOutcome::from(context.unreadable(Concerns::Book(id), error, frame));
+                return CallOutcome::from(context.unreadable(ErrorScope::Book(id), error, frame));
             }
         };
         context.count_message();
@@ -141,7 +141,7 @@ impl Venue for Pipe {
         CallOutcome::Data
     }
 
-    fn silence_limit(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         Some(SILENCE)
     }
 }
@@ -252,7 +252,7 @@ mod tests {
         bench.now = bench.now.after(SILENCE);
         let over = bench.with(|session, now, books, handler| session.timeout(now, books, handler));
         let reason = over.unwrap();
-        assert!(matches!(reason, Disconnect::Silent));
+        assert!(matches!(reason, Disconnect::IdleTimeout));
         let _ = bench.with(|session, now, books, handler| {
             session.disconnected(now, &reason, books, handler)
         });

@@ -177,7 +177,7 @@ impl Harness {
     }
 
     fn end(&mut self, session: &mut Session<DeltaVenue>) {
-        let reason = Disconnect::Silent;
+        let reason = Disconnect::IdleTimeout;
         let flow = session.disconnected(self.now, &reason, &mut self.books, &mut self.recorder);
         assert_eq!(flow, ControlFlow::Continue(()));
         if let NextAction::WaitUntil(until) = session.next(self.now) {

@@ -50,7 +50,7 @@ fn drive<V: Venue>(venue: V, folder: &TempFolder, steps: Vec<Step>) -> String {
                 let _ = session.timeout(now, &mut books, &mut ignore);
             }
             Step::Lose => {
-                let reason = Disconnect::Silent;
+                let reason = Disconnect::IdleTimeout;
                 let _ = session.disconnected(now, &reason, &mut books, &mut ignore);
             }
             Step::Open => {

@@ -85,9 +85,9 @@ fn records_after_truncation_are_read() {
             }
             assert_eq!(errors.len(), 2, "{name} {length}: {errors:?}");
             for error in &errors {
-                let resumes = matches!(error, LogError::Cut { resumes: true, .. });
-                let is_cut = error.is_cut() && !error.is_fatal();
-                assert!(resumes && is_cut, "{name} {length}: {error}");
+                let resumes = matches!(error, LogError::Truncated { resumes: true, .. });
+                let is_truncated = error.is_truncated() && !error.is_fatal();
+                assert!(resumes && is_truncated, "{name} {length}: {error}");
             }
             // Line numbers are unique.
             let is_sorted = records.is_sorted_by(|a, b| a.line < b.line);
@@ -111,7 +111,10 @@ fn records_after_damage_are_read() {
         let [error] = errors.as_slice() else {
             panic!("{name}: {errors:?}");
         };
-        assert!(!error.is_fatal() && !error.is_cut(), "{name}: {error}");
+        assert!(
+            !error.is_fatal() && !error.is_truncated(),
+            "{name}: {error}"
+        );
         let behind = records.iter().rev().take(10).rev();
         for (record, n) in behind.zip(20..) {
             assert_eq!(record.frame, text(n).as_bytes(), "{name}");
@@ -600,7 +603,7 @@ fn long_name_is_truncated() {
         let ran = ticklot(["replay", log.path()]);
         let printed = ran.out.len() + ran.err.len();
         assert!((100..8_000).contains(&printed), "{printed}");
-        let is_cut = ran.out.contains("...") || ran.err.contains("...");
-        assert!(is_cut, "{}", &ran.err[..200]);
+        let is_truncated = ran.out.contains("...") || ran.err.contains("...");
+        assert!(is_truncated, "{}", &ran.err[..200]);
     }
 }

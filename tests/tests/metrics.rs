@@ -131,7 +131,7 @@ fn session_metrics_are_complete() {
                 .timeout(second(start + 40), &mut books, &mut ignore)
                 .is_none()
         );
-        let gone = Disconnect::Silent;
+        let gone = Disconnect::IdleTimeout;
         let _ = session.disconnected(second(start + 50), &gone, &mut books, &mut ignore);
         let _ = session.frame(BOOK, second(start + 51), &mut books, &mut ignore);
         let expected = [

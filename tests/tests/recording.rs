@@ -217,8 +217,8 @@ fn log_truncated_anywhere_is_read() {
                 // An empty file, or a plain one that ends with a whole line.
                 None => assert!(length == 0 || name == "log.jsonl", "{name} {length}"),
                 Some(error) => {
-                    let is_cut = error.is_cut() && error.is_fatal();
-                    assert!(is_cut, "{name} {length}: {error}");
+                    let is_truncated = error.is_truncated() && error.is_fatal();
+                    assert!(is_truncated, "{name} {length}: {error}");
                     cuts += 1;
                 }
             }
@@ -330,7 +330,7 @@ fn file_exists_from_first_message() {
             ..frame(1, "")
         });
     };
-    let gone = Disconnect::Silent;
+    let gone = Disconnect::IdleTimeout;
     // Failed attempts, and a connection that sends and receives nothing.
     for _ in 0..3 {
         pass(0, WireEvent::Closed(&gone));
@@ -399,7 +399,7 @@ fn count_all(folder: &TempFolder, suffix: &str) -> (u64, u64) {
     for name in first.into_iter().chain(numbered) {
         let (records, error) = all(FrameLog::open(folder.file(name)).unwrap().everything());
         // A plain file ends with a whole line; a compressed one has no end.
-        assert!(error.is_none_or(|error| error.is_cut()), "{name}");
+        assert!(error.is_none_or(|error| error.is_truncated()), "{name}");
         for record in records {
             if record.kind == RecordKind::Dropped {
                 let count = String::from_utf8(record.frame).unwrap();
@@ -439,7 +439,7 @@ fn recording_resumes_after_full_disk() {
             send(20);
         }
         let error = recorder.take_error().unwrap();
-        assert!(error.is_no_room(), "{error}");
+        assert!(error.is_disk_full(), "{error}");
         send(10);
         std::fs::remove_file(folder.file("filler")).unwrap();
         wait_until(&recorder, |recorded| !recorded.waits);

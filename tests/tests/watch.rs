@@ -81,7 +81,7 @@ impl<V: Venue, H: OnMessage<V>> Feed<V, H> {
     fn tick(&mut self) {
         self.ticked = self.now.load(Ordering::SeqCst);
         let now = Nanos(self.ticked);
-        let flow = self.handler.on_event(Event::Tick { now }, &self.books);
+        let flow = self.handler.on_event(Event::Timer { now }, &self.books);
         assert_eq!(flow, ControlFlow::Continue(()));
     }
 }

@@ -50,9 +50,11 @@ pub(crate) fn notice(out: &mut impl Write, event: &Event<'_>, books: &Books) -> 
     match event {
         Event::BadLine { frame, error, .. } => write!(out, "frame {frame}: {error}"),
         Event::Refused { message, .. } => write!(out, "the venue refused: {message}"),
-        Event::Unconfirmed { room, attempts, .. } => write!(
+        Event::Unconfirmed {
+            topic, attempts, ..
+        } => write!(
             out,
-            "{room}: subscription request {attempts} is not confirmed; sending it again"
+            "{topic}: subscription request {attempts} is not confirmed; sending it again"
         ),
         Event::State(change) => state(out, change),
         Event::Resync(it) => resync(out, it, books),

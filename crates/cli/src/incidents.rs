@@ -17,7 +17,7 @@ pub(crate) fn record<H: Handler>(
     let Some(folder) = folder else {
         return Ok(None);
     };
-    let zero = feed.clock().unix_zero();
+    let zero = feed.clock().unix_offset();
     let incidents =
         Incidents::create(folder, zero, FlightOptions::default()).map_err(Failure::work)?;
     feed.tap(incidents.clone());

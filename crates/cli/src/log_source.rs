@@ -92,7 +92,7 @@ pub(crate) fn dropped(record: &Record) -> u64 {
 
 impl LogErrors {
     pub(crate) fn count(&mut self, error: &LogError) {
-        match error.is_cut() {
+        match error.is_truncated() {
             true => self.cuts += 1,
             false => self.records += 1,
         }

@@ -63,10 +63,10 @@ pub(crate) fn run(
     let driver = Driver::new(&args.feed.spin)?;
     let simulator = config.start_simulator()?;
     let mut feed = Feed::new(RecordHandler::new(output));
-    feed.tick_every(TICK);
+    feed.timer_interval(TICK);
     config.add_to(&mut feed, simulator.as_ref())?;
     let incidents = incidents::record(&mut feed, args.feed.incidents.as_deref())?;
-    let recorder = recorder(args, feed.clock().unix_zero())?;
+    let recorder = recorder(args, feed.clock().unix_offset())?;
     feed.tap(recorder.clone());
     let handler = feed.handler_mut();
     handler.recorder = Some(recorder.clone());
@@ -96,11 +96,11 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn recorder(args: &RecordArgs, unix_zero: u64) -> Result<Recorder, Failure> {
+fn recorder(args: &RecordArgs, unix_offset: u64) -> Result<Recorder, Failure> {
     let mut options = RecordOptions::default();
     options.rotation.size = args.rotate_size;
     options.rotation.every = args.rotate_every;
-    Recorder::create(&args.out, unix_zero, options).map_err(Failure::work)
+    Recorder::create(&args.out, unix_offset, options).map_err(Failure::work)
 }
 
 fn summary(recorded: &Recorded, out: &mut dyn Write) -> io::Result<()> {
@@ -223,7 +223,7 @@ impl Handler for RecordHandler<'_> {
     fn on_event(&mut self, event: Event<'_>, books: &Books) -> ControlFlow<()> {
         let result = match event {
             Event::Book(_) => self.rows.write(&event, books),
-            Event::Tick { .. } => match self.check_recorder() {
+            Event::Timer { .. } => match self.check_recorder() {
                 Ok(false) => return ControlFlow::Break(()),
                 checked => checked.map(drop).map_err(Failure::Output),
             },

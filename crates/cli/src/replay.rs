@@ -230,7 +230,7 @@ impl<'a> Player<'a> {
     /// Reports a line that is not a record, or a truncation of the log.
     fn unreadable(&mut self, error: LogError) -> Result<ControlFlow<()>, Failure> {
         self.source.replay.skip_line(&error, &mut self.handler);
-        if !error.is_cut() {
+        if !error.is_truncated() {
             self.counts.broken += 1;
         } else if error.is_fatal() {
             self.cut = Some(error);
@@ -368,7 +368,7 @@ impl<'a> Player<'a> {
     fn verdict(&self) -> Result<(), Failure> {
         let log = self.args.source.log.display();
         let (cuts, broken) = (self.counts.cuts, self.counts.broken);
-        if let Some(LogError::Cut { line, .. }) = self.cut {
+        if let Some(LogError::Truncated { line, .. }) = self.cut {
             return Err(work!(
                 "{log}: cut off at line {line}; the lines before it were replayed"
             ));

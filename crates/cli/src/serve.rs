@@ -185,7 +185,7 @@ fn load(path: &Path, args: &ServeArgs, output: &mut Output) -> Result<Recorded, 
     while let Some(record) = log.next_record() {
         let record = match record {
             Ok(record) => record,
-            Err(error) if error.is_cut() => {
+            Err(error) if error.is_truncated() => {
                 writeln!(output.err, "ticklot: {name}: {error}: the rest is served")?;
                 continue;
             }

@@ -100,7 +100,7 @@ fn watch<S: OutputMode>(
     let driver = Driver::new(&args.feed.spin)?;
     let simulator = config.start_simulator()?;
     let mut feed = Feed::new(Watcher::new(mode));
-    feed.tick_every(S::TICK);
+    feed.timer_interval(S::TICK);
     let venues = config.add_to(&mut feed, simulator.as_ref())?;
     if args.latency {
         feed.measure();

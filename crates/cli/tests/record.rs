@@ -60,7 +60,7 @@ fn read(path: &str) -> u64 {
                 assert_eq!(record.frame, frame(next).as_bytes());
                 next += 1;
             }
-            Err(error) => assert!(error.is_cut(), "{error}"),
+            Err(error) => assert!(error.is_truncated(), "{error}"),
         }
     }
     next

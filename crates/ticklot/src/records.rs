@@ -114,14 +114,14 @@ impl<'a> EventRecord<'a> {
             Event::RoundTrip { .. } => "round_trip",
             Event::BadLine { .. } => "bad_line",
             Event::Unknown { .. } => "unknown",
-            Event::Tick { .. } => "tick",
+            Event::Timer { .. } => "tick",
             Event::Disconnected { .. } => "disconnected",
         }
     }
 
     fn origin(&self) -> Origin<'a> {
         match *self.event {
-            Event::Tick { .. } => Origin::Feed,
+            Event::Timer { .. } => Origin::Feed,
             Event::Connected { connection, .. }
             | Event::Welcome { connection, .. }
             | Event::Subscribed { connection, .. }
@@ -247,15 +247,19 @@ fn put_fields<M: SerializeMap>(event: &Event<'_>, out: &mut Members<M>) -> Resul
             out.put("price_decimals", new.price_decimals())?;
             out.put("quantity_decimals", new.quantity_decimals())
         }
-        Event::Subscribed { room, .. } | Event::Unsubscribed { room, .. } => out.put("room", room),
+        Event::Subscribed { topic, .. } | Event::Unsubscribed { topic, .. } => {
+            out.put("room", topic)
+        }
         Event::Protocol { protocol, .. } => out.put("protocol", protocol),
-        Event::Unconfirmed { room, attempts, .. } => {
-            out.put("room", room)?;
+        Event::Unconfirmed {
+            topic, attempts, ..
+        } => {
+            out.put("room", topic)?;
             out.put("attempts", attempts)
         }
-        Event::Refused { message, room, .. } => {
+        Event::Refused { message, topic, .. } => {
             out.put("message", message)?;
-            out.put("room", room)
+            out.put("room", topic)
         }
         Event::RoundTrip { time, .. } => out.put("took_ns", nanos(*time)),
         Event::BadLine { frame, error, .. } => {
@@ -265,7 +269,7 @@ fn put_fields<M: SerializeMap>(event: &Event<'_>, out: &mut Members<M>) -> Resul
             out.put("error", Text(error.kind))
         }
         Event::Unknown { kind, .. } => out.put("kind", kind),
-        Event::Tick { now } => out.put("now_ns", now.0),
+        Event::Timer { now } => out.put("now_ns", now.0),
         Event::Disconnected {
             reason, retry_in, ..
         } => {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{Error, Phase};
 use crate::message::Role;
-use crate::proxy::Hop;
+use crate::proxy::ProxyRoute;
 use crate::stream::Stream;
 use crate::upgrade::upgrade;
 use crate::url::Target;
@@ -107,7 +107,7 @@ pub(crate) async fn open(target: &Target, config: &Config) -> Result<Stream, Err
 }
 
 /// Opens a tunnel to `target`.
-async fn through(proxy: &Hop, target: &Target, config: &Config) -> Result<Stream, Error> {
+async fn through(proxy: &ProxyRoute, target: &Target, config: &Config) -> Result<Stream, Error> {
     let mut stream = reach(&proxy.target, config).await?;
     if proxy.target.tls {
         stream = wrap(&proxy.target, stream, config, Phase::Proxy).await?;

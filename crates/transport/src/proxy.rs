@@ -88,7 +88,7 @@ impl Proxy {
     }
 
     /// The proxy for a host; none if it is reached directly.
-    pub(crate) fn of(&self, target: &Target) -> Option<Hop> {
+    pub(crate) fn of(&self, target: &Target) -> Option<ProxyRoute> {
         let peer = target.peer();
         // Cannot fail: `new` has checked the proxy.
         let hop = |rules| hop(rules, &peer).ok().flatten();
@@ -130,7 +130,7 @@ fn first_variable(names: &[&str]) -> Option<String> {
 }
 
 /// The proxy for `host` by these rules.
-fn hop(rules: &Matcher, host: &str) -> Result<Option<Hop>, Error> {
+fn hop(rules: &Matcher, host: &str) -> Result<Option<ProxyRoute>, Error> {
     let wrong = |_| Error::Argument(NOT_A_PROXY);
     let uri: Uri = format!("https://{host}/")
         .parse()
@@ -139,14 +139,14 @@ fn hop(rules: &Matcher, host: &str) -> Result<Option<Hop>, Error> {
         return Ok(None);
     };
     let target = Target::parse_http(&proxy.uri().to_string()).map_err(wrong)?;
-    Ok(Some(Hop {
+    Ok(Some(ProxyRoute {
         target,
         credentials: proxy.basic_auth().cloned(),
     }))
 }
 
 /// The proxy of a connection.
-pub(crate) struct Hop {
+pub(crate) struct ProxyRoute {
     pub(crate) target: Target,
     pub(crate) credentials: Option<HeaderValue>,
 }

@@ -7,11 +7,11 @@ use hyper::http::Method;
 use crate::config::Config;
 use crate::error::{Error, Phase, after};
 use crate::http_exchange::{Exchange, add_headers};
-use crate::proxy::Hop;
+use crate::proxy::ProxyRoute;
 use crate::stream::Stream;
 use crate::url::Target;
 
-impl Hop {
+impl ProxyRoute {
     /// Requests a tunnel to `target` from the proxy that `stream` is connected to.
     pub(crate) async fn tunnel(
         &self,

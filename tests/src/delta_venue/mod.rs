@@ -19,8 +19,8 @@ use std::time::Duration;
 use ticklot::book::{Book, BookError, Coverage, Flat, Ids, Ladder, Sequence};
 use ticklot::events::{DecodeError, ErrorKind, RequestFailure, Source};
 use ticklot::venue::{
-    BookConfig, CallOutcome, Concerns, Context, Delta, HttpRequest, Liveness, NoCommand, RequestId,
-    ResyncReply, Snapshot, Venue, VenueName,
+    BookConfig, CallOutcome, Context, Delta, ErrorScope, HttpRequest, Liveness, NoCommand,
+    RequestId, ResyncReply, Snapshot, Venue, VenueName,
 };
 use ticklot::{
     BookId, BookState, Books, ConnectionId, Handler, Instrument, Nanos, OnMessage, Scale, Side,
@@ -219,7 +219,7 @@ impl DeltaVenue {
     ) -> ControlFlow<()> {
         let unread = match wire::read(NAME, frame) {
             Ok(unread) => unread,
-            Err(error) => return context.unreadable(Concerns::Connection, error, frame),
+            Err(error) => return context.unreadable(ErrorScope::Connection, error, frame),
         };
         if unread.kind() == "heartbeat" {
             return ControlFlow::Continue(());
@@ -244,7 +244,7 @@ impl DeltaVenue {
             (Some(_), _) => ControlFlow::Continue(()),
             (None, Some(book)) if unread.is_known() => {
                 let error = wire::error(NAME, ErrorKind::Value { field: "message" });
-                context.unreadable(Concerns::Book(book), error, frame)
+                context.unreadable(ErrorScope::Book(book), error, frame)
             }
             (None, _) => context.unknown(unread.kind(), frame),
         }
@@ -462,7 +462,7 @@ impl Venue for DeltaVenue {
         CallOutcome::Data
     }
 
-    fn silence_limit(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         self.ack_timeout.map(|_| SILENCE)
     }
 

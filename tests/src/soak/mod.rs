@@ -219,7 +219,7 @@ async fn servers(faults: FaultConfig) -> std::io::Result<(Server, Server)> {
 /// Connections to JayX in each envelope and to Bayse Markets in each currency, in the order of [`SoakHandler::new`].
 fn feed(handler: SoakHandler, jayx: &Server, bayse: &Server) -> Result<Feed<SoakHandler>, String> {
     let mut feed = Feed::new(handler);
-    feed.tick_every(STEP);
+    feed.timer_interval(STEP);
     for (seed, envelope) in [(1, Envelope::SocketIo), (2, Envelope::Plain)] {
         let venue = JayX::new("BTCUSDT").url(&jayx.url()).envelope(envelope);
         let venue = venue.build().map_err(|it| it.to_string())?;
@@ -332,7 +332,7 @@ impl SoakHandler {
         }
         self.pause_markets();
         match event {
-            Event::Tick { .. } => self.tick(),
+            Event::Timer { .. } => self.tick(),
             _ => Ok(false),
         }
     }

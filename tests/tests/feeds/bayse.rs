@@ -65,7 +65,7 @@ impl Handler for Kinds {
                 }
             }
             Event::Order(order) => format!("order {}", order.status),
-            Event::Subscribed { room, .. } => format!("joined {room}"),
+            Event::Subscribed { topic: room, .. } => format!("joined {room}"),
             Event::RoundTrip { .. } => "round trip".to_owned(),
             Event::BadLine { error, .. } => panic!("{error}"),
             Event::Refused { message, .. } => panic!("{message}"),
@@ -192,14 +192,14 @@ async fn live_books_equal_server_books() {
                     paused.pause();
                 }
             }
-            Event::Tick { .. } if updates >= 400 && books.len() == 8 && check(books) == 8 => {
+            Event::Timer { .. } if updates >= 400 && books.len() == 8 && check(books) == 8 => {
                 return ControlFlow::Break(());
             }
             _ => {}
         }
         ControlFlow::Continue(())
     });
-    feed.tick_every(Duration::from_millis(5));
+    feed.timer_interval(Duration::from_millis(5));
     feed.follow(plan, &Options::default(), &Transport::default())
         .unwrap();
     within(feed.drive()).await;
@@ -409,7 +409,7 @@ async fn unsubscribing_ends_books() {
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
         let text = match event {
             Event::Book(update) => format!("book {}", books.market(update.book)),
-            Event::Unsubscribed { room, .. } => {
+            Event::Unsubscribed { topic: room, .. } => {
                 assert!(books.ids().all(|id| books.live(id).is_none()));
                 format!("left {room}")
             }

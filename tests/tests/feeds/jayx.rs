@@ -149,14 +149,14 @@ async fn stored_events_equal_server_state() {
                         paused.pause();
                     }
                 }
-                Event::Tick { .. } if still && same(books) => return ControlFlow::Break(()),
+                Event::Timer { .. } if still && same(books) => return ControlFlow::Break(()),
                 Event::BadLine { error, .. } => panic!("{error}"),
                 Event::Refused { message, .. } => panic!("{message}"),
                 _ => {}
             }
             ControlFlow::Continue(())
         });
-        feed.tick_every(Duration::from_millis(5));
+        feed.timer_interval(Duration::from_millis(5));
         for venue in plan.connections().unwrap() {
             feed.add(venue);
         }

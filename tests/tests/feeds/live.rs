@@ -76,7 +76,7 @@ impl Handler for Count {
                 check_live_books(books);
                 assert_eq!(books.state(update.book), BookState::Live);
             }
-            Event::Subscribed { room, .. } => self.rooms.push(room.to_owned()),
+            Event::Subscribed { topic: room, .. } => self.rooms.push(room.to_owned()),
             Event::BadLine { error, .. } => panic!("{error}"),
             Event::Refused { message, .. } => panic!("{message}"),
             _ => {}
@@ -255,7 +255,7 @@ fn flood_delays_no_stop() {
     let stop = Rc::clone(&stopper);
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         match event {
-            Event::Tick { .. } => ticks += 1,
+            Event::Timer { .. } => ticks += 1,
             Event::Book(_) if before < 2000 => before += 1,
             Event::Book(_) => {
                 if let Some(stopper) = stop.borrow_mut().take() {
@@ -268,7 +268,7 @@ fn flood_delays_no_stop() {
         ControlFlow::Continue(())
     });
     *stopper.borrow_mut() = Some(feed.shutdown_handle());
-    feed.tick_every(Duration::from_millis(1));
+    feed.timer_interval(Duration::from_millis(1));
     let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).url(&url);
     feed.add(venue.build().unwrap());
     runtime().block_on(within(feed.drive()));
@@ -322,8 +322,8 @@ async fn handle_commands_one_connection() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut feed = Feed::new(move |event: Event<'_>, books: &Books| {
         let text = match event {
-            Event::Subscribed { room, .. } => format!("joined {room}"),
-            Event::Unsubscribed { room, .. } => format!("left {room}"),
+            Event::Subscribed { topic: room, .. } => format!("joined {room}"),
+            Event::Unsubscribed { topic: room, .. } => format!("left {room}"),
             Event::RoundTrip { .. } => "pong".to_owned(),
             Event::Book(update) => format!("book {}", books.market(update.book)),
             Event::Refused { message, .. } => format!("refused {message}"),
@@ -372,10 +372,10 @@ async fn handle_commands_one_connection() {
 async fn ticks_are_independent_of_connections() {
     let mut ticks = 0;
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
-        ticks += u32::from(matches!(event, Event::Tick { .. }));
+        ticks += u32::from(matches!(event, Event::Timer { .. }));
         break_if(ticks == 3)
     });
-    feed.tick_every(Duration::from_millis(1));
+    feed.timer_interval(Duration::from_millis(1));
     let (_silent, url) = listen();
     feed.add(JayX::new("BTCUSDT").url(&url).build().unwrap());
     within(feed.drive()).await;

@@ -164,7 +164,7 @@ fn note(event: &Event<'_>, books: &Books) -> Option<String> {
             assert_eq!(epoch.0, 1);
             CONNECTED.to_owned()
         }
-        Event::Subscribed { room, .. } => format!("subscribed {room}"),
+        Event::Subscribed { topic: room, .. } => format!("subscribed {room}"),
         Event::Book(update) => {
             let book = books.live(update.book).expect("a live book");
             let line = line(books.name(update.book), book);

@@ -202,7 +202,11 @@ fn note(event: &Event<'_>, books: &Books) -> String {
             let (status, kept) = (update.status, kept.collect::<String>());
             format!("order {} {status} {}:{kept}", update.id, update.is_open)
         }
-        Event::Refused { message, room, .. } => {
+        Event::Refused {
+            message,
+            topic: room,
+            ..
+        } => {
             assert_eq!(*room, None);
             format!("refused: {message}")
         }

@@ -46,7 +46,7 @@ fn write_text(out: &mut String, run: &Run) -> fmt::Result {
         if !load.paths.is_empty() {
             writeln!(out, "{}", load.paths)?;
         }
-        if load.is_cut {
+        if load.is_truncated {
             writeln!(out, "only the first 64 MiB of the log were measured")?;
         }
         if load.bad_lines > 0 {
@@ -144,7 +144,7 @@ pub(super) fn json(run: &Run) -> Value {
             "frames": it.load.frames.len(),
             "messages": it.load.messages(),
             "bytes": it.load.bytes(),
-            "is_cut": it.load.is_cut,
+            "is_truncated": it.load.is_truncated,
             "bad_lines": it.load.bad_lines,
             "fast_path": it.load.paths.fast,
             "general_path": it.load.paths.general,

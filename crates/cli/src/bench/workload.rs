@@ -24,7 +24,7 @@ pub(super) struct Workload {
     pub(super) scale: Scale,
     pub(super) frames: Vec<BenchFrame>,
     /// Whether the log has more frames than [`MAX_HELD`] bytes.
-    pub(super) is_cut: bool,
+    pub(super) is_truncated: bool,
     /// Lines that could not be decoded.
     pub(super) bad_lines: u64,
     /// How many of its order books each decode path takes.
@@ -123,7 +123,7 @@ fn hold(args: &LogArgs) -> Result<(Vec<Workload>, LogErrors), Failure> {
         let venue = log_source::venue_of(record, args.venue)?;
         held += size_of::<BenchFrame>() + record.venue.len() + record.frame.len();
         if held > MAX_HELD {
-            loads.iter_mut().for_each(|load| load.is_cut = true);
+            loads.iter_mut().for_each(|load| load.is_truncated = true);
             break;
         }
         let known = loads.iter().position(|load| load.venue == venue);
@@ -186,7 +186,7 @@ impl Workload {
             venue,
             scale,
             frames: Vec::new(),
-            is_cut: false,
+            is_truncated: false,
             bad_lines: 0,
             paths: DecodePaths::default(),
             book,

@@ -84,13 +84,13 @@ pub(crate) fn time_step(span: i128, most: i128) -> i128 {
 }
 
 /// The format of time labels that are `step` nanoseconds apart.
-pub(crate) struct Clock {
+pub(crate) struct TimeFormat {
     step: i128,
     /// The common day of all labels; none if they span several days.
     pub(crate) day: Option<String>,
 }
 
-impl Clock {
+impl TimeFormat {
     pub(crate) fn new(from: u64, until: u64, step: i128) -> Self {
         let day = |ns| utc(ns)[..10].to_owned();
         Self {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn labels_omit_shared_parts() {
         let noon = 1_723_118_400_250_000_000;
-        let label = |step, until| Clock::new(noon, until, step).label(noon);
+        let label = |step, until| TimeFormat::new(noon, until, step).label(noon);
         assert_eq!(label(MILLISECOND, noon), "12:00:00.250");
         assert_eq!(label(SECOND, noon), "12:00:00");
         assert_eq!(label(5 * MINUTE, noon), "12:00");
@@ -173,7 +173,7 @@ mod tests {
         let tomorrow = noon + 86_400_000_000_000;
         assert_eq!(label(HOUR, tomorrow), "08-08 12:00");
         assert_eq!(label(DAY, tomorrow), "2024-08-08");
-        let day = |until| Clock::new(noon, until, SECOND).day;
+        let day = |until| TimeFormat::new(noon, until, SECOND).day;
         assert_eq!(day(noon).as_deref(), Some("2024-08-08"));
         assert_eq!(day(tomorrow), None);
     }

@@ -3,7 +3,7 @@
 use ticklot::events::TradeSide;
 use ticklot::{Scale, Ticks};
 
-use super::axis::{Axis, Clock, multiples, part, round, time_step, whole};
+use super::axis::{Axis, TimeFormat, multiples, part, round, time_step, whole};
 use super::color::{ASK, BEYOND, BID, Color, GRID, INK, NOT_LIVE, PAPER, STEPS, heat};
 use super::font::Font;
 use super::plot_layout::{
@@ -157,7 +157,7 @@ impl HeatmapChart<'_> {
     fn time_labels(&self) -> (Vec<Label>, String) {
         let (axis, frame) = (self.times, self.grid.frame);
         let step = time_step(axis.to - axis.from, axis.labels(110.0 * self.layout.unit));
-        let clock = Clock::new(frame.from, frame.until, step);
+        let clock = TimeFormat::new(frame.from, frame.until, step);
         let label = |at: i128| (axis.at(at), clock.label(u64::try_from(at).unwrap_or(0)));
         let labels = multiples(axis.from, axis.to, step).map(label).collect();
         let caption = match &clock.day {

@@ -74,7 +74,7 @@ pub(crate) fn choose(
             "no live book {name} in this log; use --book with one of: {}",
             names(books, seen)
         )),
-        (several, _) if has_twins(books, several) => Err(usage!(
+        (several, _) if has_duplicate_names(books, several) => Err(usage!(
             "this log has {} books, some with the same name; choose a connection with --connection: {}",
             several.len(),
             connections(books, several)
@@ -88,7 +88,7 @@ pub(crate) fn choose(
 }
 
 /// Whether some books have the same name and market, which happens on different connections.
-fn has_twins(books: &Books, ids: &[BookId]) -> bool {
+fn has_duplicate_names(books: &Books, ids: &[BookId]) -> bool {
     let mut names: Vec<String> = ids.iter().map(|id| full_name(books, *id)).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])

@@ -85,7 +85,7 @@ impl Fixture {
 
     pub(crate) fn tick(&mut self) {
         let now = self.now;
-        self.event(Event::Tick { now });
+        self.event(Event::Timer { now });
     }
 
     /// A snapshot message with default properties, received 25.94 us ago.

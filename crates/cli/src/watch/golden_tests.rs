@@ -69,10 +69,10 @@ fn assert_golden(file: &str, print: impl FnOnce(&mut Output)) {
 }
 
 /// The output mode `--json`, for connections of this venue.
-fn json(output: &mut Output, venue: VenueName, unix_zero: u64) -> Json<'_> {
+fn json(output: &mut Output, venue: VenueName, unix_offset: u64) -> Json<'_> {
     let mut json = Json::new(&mut output.out, NonZeroUsize::new(3));
     json.venues = vec![venue; 3];
-    json.unix_zero = unix_zero;
+    json.unix_offset = unix_offset;
     json
 }
 
@@ -140,20 +140,20 @@ const RAIN: Instrument<'static> = Instrument {
 /// The events that the recorded logs do not contain.
 fn other_events(mut see: impl FnMut(Event<'_>)) {
     let (connection, book) = (ConnectionId(0), BookId(0));
-    let room = "orderbook:rain";
+    let topic = "orderbook:rain";
     let (message, attempts, time) = ("no\u{202e}", 2, Duration::from_millis(1));
     let retry_in = Some(Duration::from_millis(500));
-    see(Event::Unsubscribed { connection, room });
+    see(Event::Unsubscribed { connection, topic });
     see(Event::Unconfirmed {
         connection,
-        room,
+        topic,
         attempts,
     });
-    for room in [Some(room), None] {
+    for topic in [Some(topic), None] {
         see(Event::Refused {
             connection,
             message,
-            room,
+            topic,
         });
     }
     see(Event::RoundTrip { connection, time });
@@ -211,7 +211,7 @@ fn other_events(mut see: impl FnMut(Event<'_>)) {
     }
     let (old, new) = (Scale::UNIT, Scale::new(2, 6).unwrap());
     see(Event::Scale { book, old, new });
-    let reason = &Disconnect::Silent;
+    let reason = &Disconnect::IdleTimeout;
     for retry_in in [retry_in, None] {
         see(Event::Disconnected {
             connection,
@@ -219,7 +219,7 @@ fn other_events(mut see: impl FnMut(Event<'_>)) {
             retry_in,
         });
     }
-    see(Event::Tick { now: Nanos(0) });
+    see(Event::Timer { now: Nanos(0) });
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Json<'a> {
     /// The venue of each connection.
     pub(super) venues: Vec<VenueName>,
     /// The zero of the feed's clock in nanoseconds since 1970.
-    pub(super) unix_zero: u64,
+    pub(super) unix_offset: u64,
     flushed: Nanos,
 }
 
@@ -94,13 +94,13 @@ impl<'a> Json<'a> {
             out: BufWriter::with_capacity(1 << 16, out),
             depth: depth.map_or(usize::MAX, NonZeroUsize::get),
             venues: Vec::new(),
-            unix_zero: 0,
+            unix_offset: 0,
             flushed: Nanos(0),
         }
     }
 
     fn write(&mut self, now: Nanos, record: impl Serialize) -> Result<(), Failure> {
-        let time = utc(self.unix_zero.saturating_add(now.0));
+        let time = utc(self.unix_offset.saturating_add(now.0));
         let mut serializer = Serializer::with_formatter(&mut self.out, HiddenEscaped);
         let written = JsonLine { time, record }.serialize(&mut serializer);
         written.map_err(|error| Failure::Output(error.into()))?;
@@ -147,7 +147,7 @@ impl OutputMode for Json<'_> {
 
     fn begin(&mut self, begin: StartInfo) -> Result<(), Failure> {
         let now = begin.clock.now();
-        self.unix_zero = begin.clock.unix_zero();
+        self.unix_offset = begin.clock.unix_offset();
         self.venues = begin.venues;
         let start = RunRecord::Start {
             version: env!("CARGO_PKG_VERSION"),
@@ -164,7 +164,7 @@ impl OutputMode for Json<'_> {
         if let Some(connection) = record.connection() {
             self.write(now, record.venue(self.venue(connection)))?;
         }
-        self.flush_when_due(matches!(event, Event::Tick { .. }), now)
+        self.flush_when_due(matches!(event, Event::Timer { .. }), now)
     }
 
     fn message(

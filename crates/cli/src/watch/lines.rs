@@ -58,7 +58,7 @@ impl OutputMode for Lines<'_> {
     fn event(&mut self, event: &Event<'_>, context: Context<'_>) -> Result<(), Failure> {
         let books = context.books;
         match event {
-            Event::Tick { .. } => self.books(books, context.stats, context.now)?,
+            Event::Timer { .. } => self.books(books, context.stats, context.now)?,
             event if format_event::is_notice(event, books) => self.notice(event, books),
             event if format_event::has_line(event, books) => self.line(event)?,
             _ => {}

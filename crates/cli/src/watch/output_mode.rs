@@ -20,7 +20,7 @@ use crate::format_event::is_in_unit;
 
 /// An output mode. Its methods are called on the reading task.
 pub(crate) trait OutputMode {
-    /// The interval of `Event::Tick`.
+    /// The interval of `Event::Timer`.
     const TICK: Duration;
     /// Whether SIGHUP stops the feed.
     const HANGS_UP: bool = false;
@@ -129,19 +129,19 @@ impl RunStats {
             Event::BadLine { .. } => self.bad_lines += 1,
             Event::Unconfirmed {
                 connection,
-                room,
+                topic,
                 attempts,
             } => {
-                let key = (*connection, (*room).to_owned());
+                let key = (*connection, (*topic).to_owned());
                 self.unconfirmed.insert(key, *attempts);
             }
-            Event::Subscribed { connection, room }
+            Event::Subscribed { connection, topic }
             | Event::Refused {
                 connection,
-                room: Some(room),
+                topic: Some(topic),
                 ..
             } if !self.unconfirmed.is_empty() => {
-                self.unconfirmed.remove(&(*connection, (*room).to_owned()));
+                self.unconfirmed.remove(&(*connection, (*topic).to_owned()));
             }
             _ => {}
         }
@@ -283,10 +283,10 @@ mod tests {
         let mut feed = Fixture::new();
         let connection = ConnectionId(0);
         let rooms: Vec<String> = (10..22).map(|at| format!("room-{at}")).collect();
-        for (room, attempts) in rooms.iter().zip(2..) {
+        for (topic, attempts) in rooms.iter().zip(2..) {
             feed.event(Event::Unconfirmed {
                 connection,
-                room,
+                topic,
                 attempts,
             });
         }
@@ -301,16 +301,16 @@ mod tests {
         let more = "2 other subscriptions are not confirmed".to_owned();
         let expected: Vec<String> = named(10..20).chain([more]).collect();
         assert_eq!(unconfirmed(&feed), expected);
-        // The same room on another connection is another subscription.
+        // The same topic on another connection is another subscription.
         for connection in [ConnectionId(1), connection] {
-            let room = &rooms[0];
-            feed.event(Event::Subscribed { connection, room });
+            let topic = &rooms[0];
+            feed.event(Event::Subscribed { connection, topic });
         }
-        let room = Some(rooms[1].as_str());
+        let topic = Some(rooms[1].as_str());
         feed.event(Event::Refused {
             connection,
             message: "",
-            room,
+            topic,
         });
         let expected: Vec<String> = named(12..22).collect();
         assert_eq!(unconfirmed(&feed), expected);

@@ -196,7 +196,7 @@ impl OutputMode for UiPublisher {
             other => self.other(other, books, now),
         }
         // A tick publishes later changes, and shows that the feed is alive.
-        if self.publisher.is_read() || matches!(event, Event::Tick { .. }) {
+        if self.publisher.is_read() || matches!(event, Event::Timer { .. }) {
             self.publish(books, stats, now);
         }
         Ok(())
@@ -352,7 +352,7 @@ mod tests {
         feed.event(Event::Refused {
             connection: ConnectionId(0),
             message: "no",
-            room: None,
+            topic: None,
         });
         feed.book(id).disconnect();
         feed.tick();

@@ -4,7 +4,7 @@ use ticklot_book::Side;
 
 use super::levels::{LevelFormat, MAX_MEMBERS};
 use super::literal::Literal;
-use super::window::Text;
+use super::window::PaddedInput;
 use super::{MEMBERS, Role, Schema, Segment, SegmentKind, Template, scalar};
 use crate::json::Value;
 use crate::pull::PullParser;
@@ -187,7 +187,7 @@ fn end_of_object(text: &[u8], object: &Value<'_, '_>) -> Option<usize> {
 
 /// The end of the value at `at`. `None` for a number with an exponent, which would become part of the text.
 fn end_of_scalar(text: &[u8], at: usize) -> Option<usize> {
-    let end = scalar(&Text::new(text), at, &mut None)?;
+    let end = scalar(&PaddedInput::new(text), at, &mut None)?;
     let is_behind = |byte: &u8| b",]} \t\r\n".contains(byte);
     text.get(end).is_none_or(is_behind).then_some(end)
 }

@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::literal::Literal;
 use super::number::{LONGEST, number_len};
 use super::number_shape::{SHAPES, Shape, digits_len};
-use super::window::{Text, Window, word};
+use super::window::{PaddedInput, Window, word};
 use crate::digits::POWERS;
 use crate::prefetch;
 use crate::pull::PullParser;
@@ -94,7 +94,7 @@ impl NumberFormat for Decimals {
 #[derive(Clone, Copy)]
 struct LevelList<'a, K> {
     kind: K,
-    text: &'a Text<'a>,
+    text: &'a PaddedInput<'a>,
     format: &'a LevelFormat,
 }
 
@@ -348,7 +348,7 @@ pub(super) fn prefetch<K: NumberFormat>(backend: SimdBackend, format: &LevelForm
 pub(super) fn read_levels<K: NumberFormat>(
     backend: SimdBackend,
     kind: K,
-    text: &Text<'_>,
+    text: &PaddedInput<'_>,
     mut at: usize,
     format: &LevelFormat,
     expected: &mut ExpectedShapes,

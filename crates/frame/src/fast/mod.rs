@@ -62,7 +62,7 @@
 //! With AVX2, 32 bytes are marked at once, and one shuffle moves the digits of all numbers of a level. The portable
 //! backend marks bytes with vectors of sixteen bytes, if the processor has them, and shifts each number in a general
 //! register. No load reaches beyond the text, because its last bytes are copied and padded with zeros
-//! ([`window::Text`]).
+//! ([`window::PaddedInput`]).
 //!
 //! # Messages that do not match
 //! A message takes the general path if anything but the values of strings and numbers differs from the templates. The
@@ -105,7 +105,7 @@ pub(crate) use self::backend::SimdBackend;
 use self::levels::{Decimals, ExpectedShapes, Integers, LevelFormat, NumberFormat, read_levels};
 pub(crate) use self::list_cache::ListCache;
 use self::number::{LONGEST, number_len};
-use self::window::Text;
+use self::window::PaddedInput;
 use crate::json::{Parser, Value};
 use crate::levels::{LevelBuffer, ListOffsets, SideBuffer};
 use crate::prefetch;
@@ -346,7 +346,7 @@ impl Templates {
             return None;
         }
         self.prefetch::<Integers>(backend, buffers);
-        let text = Text::new(text);
+        let text = PaddedInput::new(text);
         let members = &mut Members::default();
         self.try_each(|template, expected, _| {
             template.read(
@@ -375,7 +375,7 @@ impl Templates {
             return None;
         }
         self.prefetch::<Decimals>(backend, buffers);
-        let text = Text::new(text);
+        let text = PaddedInput::new(text);
         let members = &mut Members::default();
         self.try_each(|template, expected, guess| {
             let is_guess = Cell::new(false);
@@ -509,7 +509,7 @@ impl Template {
         &self,
         backend: SimdBackend,
         expected: &mut ExpectedShapes,
-        text: &Text<'t>,
+        text: &PaddedInput<'t>,
         levels: impl Fn(&Members<'t>) -> K,
         buffers: &mut LevelBuffer,
         trades: &mut ListCache<Trade>,
@@ -572,7 +572,7 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
 }
 
 /// Stores the string or the number at `at` in `value`, which stays unchanged for null. Returns the end offset.
-fn scalar<'t>(text: &Text<'t>, at: usize, value: &mut Option<Scalar<'t>>) -> Option<usize> {
+fn scalar<'t>(text: &PaddedInput<'t>, at: usize, value: &mut Option<Scalar<'t>>) -> Option<usize> {
     let rest = text.bytes().get(at..)?;
     match rest.first()? {
         b'"' => {

@@ -40,13 +40,13 @@ pub(super) const LONGEST: u32 = 18;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fast::window::Text;
+    use crate::fast::window::PaddedInput;
 
     #[test]
     fn digits_beyond_marks_are_long() {
         let text = [[b'1'; 69].as_slice(), b"\x001:1"].concat();
-        let (len, whole) = number_len(Text::new(&text).window(32));
+        let (len, whole) = number_len(PaddedInput::new(&text).window(32));
         assert!(len > LONGEST && whole == len);
-        assert_eq!(number_len(Text::new(&text).window(68)), (1, 1));
+        assert_eq!(number_len(PaddedInput::new(&text).window(68)), (1, 1));
     }
 }

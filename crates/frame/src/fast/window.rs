@@ -36,13 +36,13 @@ impl<'t> Windows<'t> {
 }
 
 /// A text, and a copy of its last bytes that is padded with zeros.
-pub(super) struct Text<'t> {
+pub(super) struct PaddedInput<'t> {
     windows: Windows<'t>,
     /// The last `WINDOW` bytes, or all bytes of a shorter text, followed by zeros.
     tail: [u8; 2 * WINDOW],
 }
 
-impl<'t> Text<'t> {
+impl<'t> PaddedInput<'t> {
     /// Inlined, because the value is large to move.
     #[inline(always)]
     pub(super) fn new(bytes: &'t [u8]) -> Self {
@@ -129,7 +129,7 @@ mod tests {
         for len in [0, 1, 73, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW] {
             let bytes: Vec<u8> = (1..=255).cycle().take(len).collect();
             let padded = [bytes.as_slice(), &[0; 2 * WINDOW]].concat();
-            let text = Text::new(&bytes);
+            let text = PaddedInput::new(&bytes);
             for at in 0..=len {
                 let expected = &padded[at..at + WINDOW];
                 assert_eq!(text.window(at), expected, "{at} of {len}");

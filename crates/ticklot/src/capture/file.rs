@@ -58,7 +58,7 @@ impl RecordError {
     /// Whether a later attempt may succeed: the disk or the quota is full, or the file has the maximum size that the
     /// process may write.
     #[must_use]
-    pub fn is_no_room(&self) -> bool {
+    pub fn is_disk_full(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let Self::Write { source, .. } = self else {
             return false;
@@ -74,12 +74,12 @@ impl RecordError {
 
 /// Counts the bytes that are written to a file.
 #[derive(Debug)]
-struct Counted {
+struct CountingWriter {
     file: File,
     bytes: u64,
 }
 
-impl Write for Counted {
+impl Write for CountingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.bytes += written as u64;
@@ -93,14 +93,14 @@ impl Write for Counted {
 
 /// A file with the compression that the suffix of its name selects.
 enum CompressedFile {
-    Plain(BufWriter<Counted>),
-    Gzip(GzEncoder<Counted>),
-    Zstandard(zstd::Encoder<'static, Counted>),
+    Plain(BufWriter<CountingWriter>),
+    Gzip(GzEncoder<CountingWriter>),
+    Zstandard(zstd::Encoder<'static, CountingWriter>),
 }
 
 impl CompressedFile {
     fn new(file: File, name: &Path) -> io::Result<Self> {
-        let counted = Counted { file, bytes: 0 };
+        let counted = CountingWriter { file, bytes: 0 };
         let ends = |suffix| name.extension().is_some_and(|it| it == suffix);
         Ok(if ends("zst") {
             let level = zstd::DEFAULT_COMPRESSION_LEVEL;

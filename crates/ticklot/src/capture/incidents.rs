@@ -22,7 +22,7 @@ use crate::observe::tap::{Tap, WireRecord};
 /// # use ticklot::{Books, Event, Feed};
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut feed = Feed::new(|_: Event<'_>, _: &Books| std::ops::ControlFlow::Continue(()));
-/// let zero = feed.clock().unix_zero();
+/// let zero = feed.clock().unix_offset();
 /// feed.tap(Incidents::create("incidents", zero, FlightOptions::default())?);
 /// # Ok(())
 /// # }
@@ -70,14 +70,14 @@ impl Reports {
 }
 
 impl Incidents {
-    /// Creates the folder if it does not exist, allocates the rings, and starts the writing thread. `unix_zero` is the
-    /// zero of the session's clock in nanoseconds since 1970: `Clock::unix_zero` of a feed.
+    /// Creates the folder if it does not exist, allocates the rings, and starts the writing thread. `unix_offset` is the
+    /// zero of the session's clock in nanoseconds since 1970: `Clock::unix_offset` of a feed.
     ///
     /// # Errors
     /// The folder cannot be created, or the thread cannot be started.
     pub fn create(
         folder: impl AsRef<Path>,
-        unix_zero: u64,
+        unix_offset: u64,
         options: FlightOptions,
     ) -> Result<Self, RecordError> {
         let folder = folder.as_ref().to_owned();
@@ -92,7 +92,7 @@ impl Incidents {
         let recorder = Arc::clone(&flight);
         let work = move || {
             for mut incident in queue {
-                let written = write(&mut incident, &folder, unix_zero);
+                let written = write(&mut incident, &folder, unix_offset);
                 lock(&recorder).recycle(incident);
                 let report = written.map_or_else(IncidentReport::Failed, IncidentReport::Written);
                 // The receiver may have been dropped.
@@ -176,17 +176,17 @@ fn lock(flight: &Mutex<FlightRecorder>) -> MutexGuard<'_, FlightRecorder> {
 }
 
 /// Writes an incident to a new file.
-fn write(incident: &mut Incident, folder: &Path, unix_zero: u64) -> Result<PathBuf, RecordError> {
+fn write(incident: &mut Incident, folder: &Path, unix_offset: u64) -> Result<PathBuf, RecordError> {
     let name = format!(
         "incident-{}-{}-{}.jsonl.zst",
-        unix(unix_zero, incident.at),
+        unix(unix_offset, incident.at),
         incident.connection,
         incident.state
     );
     let mut file = LogFile::create(&folder.join(name))?;
     let (mut text, mut line) = (Vec::new(), Vec::new());
     while let Some(record) = incident.next_record(&mut text) {
-        let head = record.line_header(unix_zero);
+        let head = record.line_header(unix_offset);
         line.clear();
         log_line::write(&mut line, &head, &text);
         file.line(head.recv_ns, &line)?;

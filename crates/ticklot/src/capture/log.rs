@@ -49,7 +49,7 @@ pub enum LogError {
     /// The log ends within a line, or a compressed part of it ends too early, because the recorder was killed or the
     /// copy of the file is incomplete. Everything before was read.
     #[error("log line {line}: the log is cut off here{}", resumed(*.resumes))]
-    Cut {
+    Truncated {
         /// The incomplete line, from 0.
         line: u64,
         /// Whether the log continues after it with the next gzip member or Zstandard frame, such as the next file of a
@@ -93,15 +93,15 @@ impl LogError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Record { .. } => false,
-            Self::Cut { resumes, .. } | Self::Read { resumes, .. } => !resumes,
+            Self::Truncated { resumes, .. } | Self::Read { resumes, .. } => !resumes,
             Self::Open(_) | Self::Connections { .. } => true,
         }
     }
 
     /// Whether the log, or a compressed part of it, ends too early. Everything before was read.
     #[must_use]
-    pub fn is_cut(&self) -> bool {
-        matches!(self, Self::Cut { .. })
+    pub fn is_truncated(&self) -> bool {
+        matches!(self, Self::Truncated { .. })
     }
 
     /// The line that could not be read, from 0; `None` if the log could not be opened.
@@ -109,7 +109,7 @@ impl LogError {
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::Open(_) => None,
-            Self::Cut { line, .. }
+            Self::Truncated { line, .. }
             | Self::Connections { line, .. }
             | Self::Read { line, .. }
             | Self::Record { line, .. } => Some(*line),
@@ -187,12 +187,12 @@ pub struct Progress {
 }
 
 /// Counts the bytes that are read.
-struct Counted<R> {
+struct CountingReader<R> {
     input: R,
     read: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.input.read(buffer)?;
         self.read.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -201,12 +201,12 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// The text of a log, decompressed if necessary.
-enum Text {
+enum LogInput {
     Plain(Box<dyn BufRead + Send>),
     Compressed(Box<BufReader<Decompressor>>),
 }
 
-impl Text {
+impl LogInput {
     fn new(mut input: impl Read + Send + 'static) -> io::Result<Self> {
         let mut start = Vec::new();
         let longest = Compression::LONGEST as u64;
@@ -250,7 +250,7 @@ impl Text {
 /// that. [`FrameLog::next_record`] reuses one record; the iterator returns a new record for each line. After a fatal
 /// error ([`LogError::is_fatal`]) there are no more records; after another error, the next line follows.
 ///
-/// A log that is cut off returns all records before the cut, and then [`LogError::Cut`]. A plain log that is cut
+/// A log that is cut off returns all records before the cut, and then [`LogError::Truncated`]. A plain log that is cut
 /// between two lines looks complete. In a concatenation of compressed files, the log continues after the cut of one
 /// file with the next file.
 ///
@@ -268,7 +268,7 @@ impl Text {
 /// # }
 /// ```
 pub struct FrameLog {
-    input: Text,
+    input: LogInput,
     text: Vec<u8>,
     record: Record,
     /// The line after `record`, if it was read to check the time of `record`.
@@ -304,12 +304,12 @@ impl FrameLog {
     /// The beginning of the log cannot be read.
     pub fn from_reader(input: impl Read + Send + 'static) -> io::Result<Self> {
         let read = Arc::new(AtomicU64::new(0));
-        let counted = Counted {
+        let counted = CountingReader {
             input,
             read: Arc::clone(&read),
         };
         Ok(Self {
-            input: Text::new(counted)?,
+            input: LogInput::new(counted)?,
             text: Vec::new(),
             record: Record::default(),
             next: Record::default(),
@@ -435,9 +435,9 @@ impl FrameLog {
                     let resumes = self.input.take_resumes();
                     self.is_over = !resumes;
                     self.line = line + 1;
-                    let is_cut = source.kind() == io::ErrorKind::UnexpectedEof;
-                    return Some(Err(match is_cut {
-                        true => LogError::Cut { line, resumes },
+                    let is_truncated = source.kind() == io::ErrorKind::UnexpectedEof;
+                    return Some(Err(match is_truncated {
+                        true => LogError::Truncated { line, resumes },
                         false => LogError::Read {
                             line,
                             resumes,
@@ -492,7 +492,7 @@ impl FrameLog {
     fn cut(&mut self, line: u64) -> Result<(), LogError> {
         self.is_over = true;
         let resumes = false;
-        Err(LogError::Cut { line, resumes })
+        Err(LogError::Truncated { line, resumes })
     }
 }
 

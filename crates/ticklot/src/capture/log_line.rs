@@ -39,17 +39,17 @@ pub(super) fn write(out: &mut Vec<u8>, head: &RecordHeader<'_>, text: &[u8]) {
 
 /// Appends a record as a line of a log, with its line feed: for a [`Tap`](crate::observe::Tap) that writes a log.
 ///
-/// `unix_zero` is the zero of the session's clock in nanoseconds since 1970: `Clock::unix_zero` of a feed. Allocates to
+/// `unix_offset` is the zero of the session's clock in nanoseconds since 1970: `Clock::unix_offset` of a feed. Allocates to
 /// grow `out`, and for the text of a close or an invalidation.
-pub fn append(out: &mut Vec<u8>, unix_zero: u64, record: &WireRecord<'_>) {
-    let head = IncidentRecord::of(record).line_header(unix_zero);
+pub fn append(out: &mut Vec<u8>, unix_offset: u64, record: &WireRecord<'_>) {
+    let head = IncidentRecord::of(record).line_header(unix_offset);
     write(out, &head, record.event.text(&mut Vec::new()));
 }
 
 impl IncidentRecord {
-    pub(super) fn line_header(&self, unix_zero: u64) -> RecordHeader<'static> {
+    pub(super) fn line_header(&self, unix_offset: u64) -> RecordHeader<'static> {
         RecordHeader {
-            recv_ns: unix(unix_zero, self.at),
+            recv_ns: unix(unix_offset, self.at),
             connection: Some(self.connection),
             venue: self.venue.0,
             kind: self.kind,

@@ -69,7 +69,7 @@ pub struct Recorded {
     pub files: u32,
     /// The current file, or the next one if there is none.
     pub path: PathBuf,
-    /// Whether there is no room to write ([`RecordError::is_no_room`]). New records are dropped until a write succeeds;
+    /// Whether there is no room to write ([`RecordError::is_disk_full`]). New records are dropped until a write succeeds;
     /// it is tried again every second.
     pub waits: bool,
     /// Whether a write failed for another reason. Nothing more is written.
@@ -84,7 +84,7 @@ pub struct Recorded {
 /// # use ticklot::venue::Venue;
 /// # async fn example<V: Venue + 'static>(venue: V) -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut feed = Feed::new(|_: Event<'_>, _: &Books| std::ops::ControlFlow::Continue(()));
-/// let zero = feed.clock().unix_zero();
+/// let zero = feed.clock().unix_offset();
 /// let recorder = Recorder::create("book.jsonl.zst", zero, RecordOptions::default())?;
 /// feed.tap(recorder.clone());
 /// feed.add(venue);
@@ -107,14 +107,14 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the writing thread, which creates the file at the first message. The suffix of its name selects the
     /// compression (`.gz`, `.zst`). Until then, at most 1 MiB of other records of open connections are kept in memory.
-    /// If the file exists, the recording continues in the next numbered file: see [`Rotation`]. `unix_zero` is the zero
-    /// of the session's clock in nanoseconds since 1970: `Clock::unix_zero` of a feed.
+    /// If the file exists, the recording continues in the next numbered file: see [`Rotation`]. `unix_offset` is the zero
+    /// of the session's clock in nanoseconds since 1970: `Clock::unix_offset` of a feed.
     ///
     /// # Errors
     /// The folder does not exist, the path has no file name, or the thread cannot be started.
     pub fn create(
         path: impl AsRef<Path>,
-        unix_zero: u64,
+        unix_offset: u64,
         options: RecordOptions,
     ) -> Result<Self, RecordError> {
         let files = LogFiles::new(path.as_ref(), options.rotation)?;
@@ -130,7 +130,7 @@ impl Recorder {
             unflushed_missing: None,
             missing: None,
             retry_at: None,
-            unix_zero,
+            unix_offset,
             text: Vec::new(),
             line: Vec::new(),
         };
@@ -352,7 +352,7 @@ struct WriterTask {
     missing: Option<MissingRecords>,
     /// When to try again after there was no room.
     retry_at: Option<Instant>,
-    unix_zero: u64,
+    unix_offset: u64,
     text: Vec<u8>,
     line: Vec<u8>,
 }
@@ -366,7 +366,7 @@ impl WriterTask {
             if failed || self.retry_at.is_some_and(waits) {
                 self.discard(missing);
             } else if let Err(error) = self.write(missing, last) {
-                failed = !error.is_no_room();
+                failed = !error.is_disk_full();
                 self.discard(None);
                 self.fail(error);
             }
@@ -418,7 +418,7 @@ impl WriterTask {
 
     fn put(&mut self, head: &IncidentRecord, text: &[u8]) -> Result<(), RecordError> {
         let at = head.at;
-        let head = head.line_header(self.unix_zero);
+        let head = head.line_header(self.unix_offset);
         if self.files.is_full(head.recv_ns) {
             self.files.end()?;
             self.mark_flushed();
@@ -438,7 +438,7 @@ impl WriterTask {
         MissingRecords::add(&mut self.unflushed_missing, Some(missing));
         self.lines += 1;
         let head = RecordHeader {
-            recv_ns: unix(self.unix_zero, missing.since),
+            recv_ns: unix(self.unix_offset, missing.since),
             connection: None,
             venue: "",
             kind: RecordKind::Dropped,
@@ -495,8 +495,8 @@ impl WriterTask {
         };
         self.retry_at = Some(Instant::now() + wait);
         let mut state = self.queue.lock();
-        state.recorded.waits = error.is_no_room();
-        state.recorded.failed = !error.is_no_room();
+        state.recorded.waits = error.is_disk_full();
+        state.recorded.failed = !error.is_disk_full();
         if is_first || state.recorded.failed {
             state.error = Some(error);
         }

@@ -274,7 +274,7 @@ impl<H: Handler> Replay<H> {
         for it in self.connections.iter_mut().filter(|it| it.state.by_lines) {
             it.session.skip_line();
         }
-        let is_end = error.is_cut() && error.is_fatal();
+        let is_end = error.is_truncated() && error.is_fatal();
         if let Some(line) = error.line().filter(|_| !is_end) {
             self.mark_records_missing(None, line, handler);
         }

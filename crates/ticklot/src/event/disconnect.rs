@@ -58,7 +58,7 @@ pub enum Disconnect {
     /// No attempt can succeed: the URL or a header is invalid.
     Impossible(Box<dyn StdError + Send + Sync>),
     /// Nothing was received for longer than the venue's silence limit.
-    Silent,
+    IdleTimeout,
     /// The server sent a binary message. Venues send only text.
     Binary,
     /// The protocol session within the connection ended.
@@ -134,7 +134,7 @@ impl fmt::Display for Disconnect {
             Self::Failed(error) | Self::Impossible(error) | Self::Busy { error, .. } => {
                 fmt::Display::fmt(error, f)
             }
-            Self::Silent => f.write_str("the server went silent"),
+            Self::IdleTimeout => f.write_str("the server went silent"),
             Self::Binary => f.write_str("the server sent a binary message"),
             Self::Ended(reason) => fmt::Display::fmt(reason, f),
             Self::Stopped => f.write_str("stopped"),

@@ -99,14 +99,14 @@ pub enum Event<'a> {
         /// The connection.
         connection: ConnectionId,
         /// The venue's name for the topic.
-        room: &'a str,
+        topic: &'a str,
     },
     /// The venue confirmed the end of a subscription.
     Unsubscribed {
         /// The connection.
         connection: ConnectionId,
         /// The venue's name for the topic.
-        room: &'a str,
+        topic: &'a str,
     },
     /// The wire protocol of the server was detected, on a connection that supports several
     /// ([`jayx::Envelope::Auto`](crate::jayx::Envelope::Auto), for example). Reported once, and again when it changes.
@@ -123,7 +123,7 @@ pub enum Event<'a> {
         /// The connection.
         connection: ConnectionId,
         /// The venue's name for the topic.
-        room: &'a str,
+        topic: &'a str,
         /// The number of requests on this connection since the last confirmation; at least 1.
         attempts: u32,
     },
@@ -134,7 +134,7 @@ pub enum Event<'a> {
         /// The venue's error message.
         message: &'a str,
         /// The venue's name for the topic that the refusal most likely concerns; `None` if it cannot be determined.
-        room: Option<&'a str>,
+        topic: Option<&'a str>,
     },
     /// The server replied to a ping of the client.
     RoundTrip {
@@ -165,8 +165,8 @@ pub enum Event<'a> {
         /// The line as received.
         bytes: &'a [u8],
     },
-    /// The interval of [`Feed::tick_every`](crate::Feed::tick_every) has passed.
-    Tick {
+    /// The interval of [`Feed::timer_interval`](crate::Feed::timer_interval) has passed.
+    Timer {
         /// The current time.
         now: Nanos,
     },

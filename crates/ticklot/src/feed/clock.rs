@@ -15,7 +15,7 @@ pub(super) const MAX_SLEEP: Duration = Duration::from_millis(500);
 pub struct Clock {
     origin: Instant,
     /// The origin in nanoseconds since 1970.
-    unix_zero: u64,
+    unix_offset: u64,
 }
 
 impl Clock {
@@ -24,15 +24,15 @@ impl Clock {
     pub fn start() -> Self {
         Self {
             origin: Instant::now(),
-            unix_zero: unix_now(),
+            unix_offset: unix_now(),
         }
     }
 
-    /// The start in nanoseconds since 1970, read once from the system clock. `unix_zero() + now().0` is therefore a time of
+    /// The start in nanoseconds since 1970, read once from the system clock. `unix_offset() + now().0` is therefore a time of
     /// day that never goes back, even if the system clock is set.
     #[must_use]
-    pub fn unix_zero(&self) -> u64 {
-        self.unix_zero
+    pub fn unix_offset(&self) -> u64 {
+        self.unix_offset
     }
 
     /// The time since the start.

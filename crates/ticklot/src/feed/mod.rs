@@ -154,8 +154,8 @@ impl<H: Handler> Feed<H> {
         handle
     }
 
-    /// Emits [`Event::Tick`] at this interval, also while the connections are idle. The minimum is 1 ms.
-    pub fn tick_every(&mut self, interval: Duration) {
+    /// Emits [`Event::Timer`] at this interval, also while the connections are idle. The minimum is 1 ms.
+    pub fn timer_interval(&mut self, interval: Duration) {
         self.tick = Some(interval.max(Duration::from_millis(1)));
     }
 
@@ -313,7 +313,7 @@ fn tick<H: Handler>(
     }
     // The timers of the connections may fire later than this one.
     let flow = expire_and_report(now, books, handler, taps);
-    if flow.is_break() || handler.on_event(Event::Tick { now }, books).is_break() {
+    if flow.is_break() || handler.on_event(Event::Timer { now }, books).is_break() {
         *is_over = true;
         stop.send_replace(true);
         return ControlFlow::Break(());

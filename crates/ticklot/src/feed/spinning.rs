@@ -48,7 +48,7 @@ pub struct Spinning<'a, H> {
     context: SpinContext,
     outcomes: Inbox<(Ticket, Outcome)>,
     bell: &'a Bell,
-    ticks: Option<Ticks>,
+    ticks: Option<TimerSchedule>,
     warm: Option<KeepWarm>,
     /// Whether a connection of this turn may have more to read or write.
     is_busy: bool,
@@ -64,9 +64,9 @@ struct Member<'a> {
     is_ready: bool,
 }
 
-/// The schedule of [`Event::Tick`](crate::Event::Tick).
+/// The schedule of [`Event::Timer`](crate::Event::Timer).
 #[derive(Clone, Copy, Debug)]
-struct Ticks {
+struct TimerSchedule {
     every: Duration,
     next: Nanos,
 }
@@ -187,7 +187,7 @@ impl<H: Handler> Feed<H> {
             },
             outcomes,
             bell,
-            ticks: tick.map(|every| Ticks {
+            ticks: tick.map(|every| TimerSchedule {
                 every,
                 next: clock.now().after(every),
             }),
@@ -358,7 +358,7 @@ impl<H: Handler> Spinning<'_, H> {
         }
     }
 
-    /// Emits [`Event::Tick`](crate::Event::Tick) if it is due.
+    /// Emits [`Event::Timer`](crate::Event::Timer) if it is due.
     fn tick(&mut self) {
         let due = self.context.now;
         let Some(ticks) = self.ticks.as_mut().filter(|ticks| ticks.next <= due) else {

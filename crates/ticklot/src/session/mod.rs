@@ -41,7 +41,7 @@ use crate::observe::stage_timer::StageClock;
 use crate::observe::tap::{Tap, TapList, WireEvent};
 use crate::venue::on_message::OnMessage;
 use crate::venue::{
-    CallOutcome, Concerns, Context, HttpRequest, Liveness, RequestId, SendSlot, Stats, Venue,
+    CallOutcome, Context, ErrorScope, HttpRequest, Liveness, RequestId, SendSlot, Stats, Venue,
 };
 
 /// The configuration of a session, with all of its limits.
@@ -439,7 +439,7 @@ impl<V: Venue> Session<V> {
                 return venue.frame(frame, context);
             }
             let error = too_long(venue.name(), max_frame);
-            CallOutcome::from(context.unreadable(Concerns::Connection, error, frame))
+            CallOutcome::from(context.unreadable(ErrorScope::Connection, error, frame))
         });
         if frame.len() > LONG_FRAME {
             self.charge_or_free_buffers(frame.len(), books);
@@ -620,7 +620,7 @@ impl<V: Venue> Session<V> {
     pub fn deadline(&self) -> Option<Nanos> {
         let silent = self
             .venue
-            .silence_limit()
+            .idle_timeout()
             .map(|limit| self.last_received.after(limit));
         let resync = self.resyncs.next_due();
         let venue = self.venue.deadline();
@@ -642,10 +642,10 @@ impl<V: Venue> Session<V> {
         let silence = now.since(self.last_received);
         if self
             .venue
-            .silence_limit()
+            .idle_timeout()
             .is_some_and(|limit| silence >= limit)
         {
-            return Some(Disconnect::Silent);
+            return Some(Disconnect::IdleTimeout);
         }
         if self.expire(now, books, handler).is_break() {
             return Some(Disconnect::Stopped);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ticklot_book::Gap;
 use ticklot_frame::{DecodeError, ErrorKind};
 
-use super::{Concerns, Context};
+use super::{Context, ErrorScope};
 use crate::event::{Event, Handler};
 
 /// Bad lines.
@@ -16,15 +16,15 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     /// reported first, and [`Event::BadLine`] last. The session then requests new snapshots, where the venue supports it.
     pub fn unreadable(
         &mut self,
-        concerns: Concerns<'_>,
+        concerns: ErrorScope<'_>,
         error: DecodeError,
         bytes: &[u8],
     ) -> ControlFlow<()> {
         match concerns {
-            Concerns::None => {}
-            Concerns::Book(id) => self.mark_gap(id, Gap::Refused),
-            Concerns::Books(ids) => ids.iter().for_each(|id| self.mark_gap(*id, Gap::Refused)),
-            Concerns::Connection => {
+            ErrorScope::None => {}
+            ErrorScope::Book(id) => self.mark_gap(id, Gap::Refused),
+            ErrorScope::Books(ids) => ids.iter().for_each(|id| self.mark_gap(*id, Gap::Refused)),
+            ErrorScope::Connection => {
                 let (stats, now) = (&mut *self.stats, self.now);
                 self.books.for_each(self.slot, |books, id| {
                     stats.gaps += 1;
@@ -49,7 +49,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
 
     /// Reports a line that was not applied because its book exceeds the feed's memory budget
     /// ([`Options::max_memory`](crate::Options::max_memory)). `line` is its number in the frame, `bytes` the whole line.
-    pub fn no_room(&mut self, line: u32, bytes: &[u8]) -> ControlFlow<()> {
+    pub fn over_budget(&mut self, line: u32, bytes: &[u8]) -> ControlFlow<()> {
         let limit = self.books.memory_limit().unwrap_or(usize::MAX);
         let error = DecodeError {
             venue: self.books.venue(self.connection),

@@ -136,9 +136,9 @@ impl<H: ?Sized> Context<'_, H> {
     }
 
     /// Whether the feed's memory budget ([`Options::max_memory`](crate::Options::max_memory)) has room for a book of this
-    /// instrument. Check it before you add a book because the server sent it. If there is no room, call
-    /// [`Context::no_room`].
-    pub fn has_room(&mut self, instrument: &Instrument<'_>) -> bool {
+    /// instrument. Check it before you add a book because the server sent it. If there is none, call
+    /// [`Context::over_budget`].
+    pub fn fits_budget(&mut self, instrument: &Instrument<'_>) -> bool {
         self.has_room_for(0, Some(instrument))
     }
 
@@ -226,22 +226,22 @@ impl<H: Handler + ?Sized> Context<'_, H> {
         self.handler.on_message(message, receipt, self.books)
     }
 
-    /// Reports that the venue has not confirmed a subscription in time. `room` is the venue's name of the subscription, and
+    /// Reports that the venue has not confirmed a subscription in time. `topic` is the venue's name of the subscription, and
     /// `attempts` the number of requests so far.
-    pub fn unconfirmed(&mut self, room: &str, attempts: u32) -> ControlFlow<()> {
+    pub fn unconfirmed(&mut self, topic: &str, attempts: u32) -> ControlFlow<()> {
         self.emit(Event::Unconfirmed {
             connection: self.connection,
-            room,
+            topic,
             attempts,
         })
     }
 
-    /// Reports that the venue refused a request. `message` is the venue's text, and `room` its name of the topic, if known.
-    pub fn refused(&mut self, message: &str, room: Option<&str>) -> ControlFlow<()> {
+    /// Reports that the venue refused a request. `message` is the venue's text, and `topic` its name of the topic, if known.
+    pub fn refused(&mut self, message: &str, topic: Option<&str>) -> ControlFlow<()> {
         self.emit(Event::Refused {
             connection: self.connection,
             message,
-            room,
+            topic,
         })
     }
 
@@ -470,7 +470,7 @@ impl<H: Handler + ?Sized> Context<'_, H> {
     fn refused_growth(&mut self, id: BookId, line: u32, bytes: &[u8]) -> ControlFlow<()> {
         self.mark_gap(id, Gap::Refused);
         self.report()?;
-        self.no_room(line, bytes)
+        self.over_budget(line, bytes)
     }
 
     /// Reports the outcome of a snapshot or delta.

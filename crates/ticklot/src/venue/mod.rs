@@ -162,7 +162,7 @@ pub trait Venue: Sized {
     }
 
     /// How long the server may send nothing, not even a ping, before the session closes the connection. None for no limit.
-    fn silence_limit(&self) -> Option<Duration>;
+    fn idle_timeout(&self) -> Option<Duration>;
 
     /// The next HTTP request. Called after every other call, until it returns none. Requests run concurrently and end in
     /// any order. Default: none.
@@ -280,7 +280,7 @@ pub struct HttpRequest {
 /// The books that a message may have concerned that could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Concerns<'a> {
+pub enum ErrorScope<'a> {
     /// None: the message is known to be of another type.
     None,
     /// This one.

@@ -85,7 +85,7 @@ use self::index::{Index, Keys};
 use self::names::Names;
 use self::subscription::Subscription;
 pub use self::unanswered::Action;
-use self::unanswered::{Message, Unanswered};
+use self::unanswered::{PendingRequest, Unanswered};
 
 /// How often the timeout doubles before it stays constant.
 const MAX_DOUBLINGS: u32 = 4;
@@ -623,7 +623,7 @@ impl<T: Topic> Subscriptions<T> {
         is_removed
     }
 
-    fn subscribe_refused(&mut self, message: &Message<T>, words: &HashSet<&str>) -> Vec<T> {
+    fn subscribe_refused(&mut self, message: &PendingRequest<T>, words: &HashSet<&str>) -> Vec<T> {
         let is_named = |topic: &T| words.contains(topic.id());
         let any_named = message.topics.values().any(|topic| is_named(topic));
         let several = message.topics.len() > 1;
@@ -638,7 +638,7 @@ impl<T: Topic> Subscriptions<T> {
         refused
     }
 
-    fn unsubscribe_refused(&mut self, message: &Message<T>, words: &HashSet<&str>) {
+    fn unsubscribe_refused(&mut self, message: &PendingRequest<T>, words: &HashSet<&str>) {
         let is_named = |topic: &T| words.contains(topic.id());
         let any_named = message.topics.values().any(|topic| is_named(topic));
         for (&key, topic) in &message.topics {
@@ -673,7 +673,7 @@ impl<T: Topic> Subscriptions<T> {
     }
 
     /// Removes an unanswered message.
-    fn take(&mut self, seq: u64) -> Option<Message<T>> {
+    fn take(&mut self, seq: u64) -> Option<PendingRequest<T>> {
         let message = self.unanswered.remove(seq)?;
         for key in message.topics.keys() {
             self.touched.add(1);

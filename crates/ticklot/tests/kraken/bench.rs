@@ -142,11 +142,13 @@ pub(crate) fn describe(event: &Event<'_>, books: &Books) -> String {
             let trades: Vec<String> = trades.collect();
             format!("{} trades {}", it.instrument.name, trades.join(" "))
         }
-        Event::Unconfirmed { room, attempts, .. } => format!("unconfirmed {room} {attempts}"),
-        Event::Subscribed { room, .. } => format!("subscribed {room}"),
-        Event::Unsubscribed { room, .. } => format!("unsubscribed {room}"),
-        Event::Refused { message, room, .. } => {
-            format!("refused {}: {message}", room.unwrap_or("-"))
+        Event::Unconfirmed {
+            topic, attempts, ..
+        } => format!("unconfirmed {topic} {attempts}"),
+        Event::Subscribed { topic, .. } => format!("subscribed {topic}"),
+        Event::Unsubscribed { topic, .. } => format!("unsubscribed {topic}"),
+        Event::Refused { message, topic, .. } => {
+            format!("refused {}: {message}", topic.unwrap_or("-"))
         }
         Event::RoundTrip { time, .. } => format!("round trip {time:?}"),
         Event::BadLine { .. } => "bad line".to_owned(),

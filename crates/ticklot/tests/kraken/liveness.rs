@@ -25,7 +25,7 @@ fn silence_ends_the_connection() {
     let expected = ["BTC/USD stale timeout", "ETH/USD stale timeout"];
     assert_eq!(bench.events(), expected);
     let end = bench.pass(5 * SECOND);
-    assert!(matches!(end, Some(Disconnect::Silent)));
+    assert!(matches!(end, Some(Disconnect::IdleTimeout)));
 }
 
 #[test]

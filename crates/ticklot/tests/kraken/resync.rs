@@ -211,7 +211,7 @@ fn a_reconnect_begins_anew() {
     let mut bench = Bench::live(&[BTC, ETH]);
     bench.frame(&wire::wrong_update(BTC));
     bench.events();
-    bench.wait_after(&ticklot::Disconnect::Silent);
+    bench.wait_after(&ticklot::Disconnect::IdleTimeout);
     let expected = [
         "BTC/USD disconnected disconnected",
         "ETH/USD disconnected disconnected",

@@ -346,7 +346,7 @@ fn commands_outlive_connections() {
             r#"{"type":"subscribe","channel":"activity","eventId":"e","marketId":"a"}"#,
         ]
     );
-    bench.wait_after(&Disconnect::Silent);
+    bench.wait_after(&Disconnect::IdleTimeout);
     bench.command(Command::Unsubscribe(Topic::order_book("a")));
     bench.command(Command::Subscribe(Topic::order_book("b")));
     assert!(bench.sent().is_empty(), "there is no connection");

@@ -57,9 +57,17 @@ fn describe(event: &Event<'_>, books: &Books) -> Option<String> {
             let times = it.trades.iter().map(|trade| trade.created.0.to_string());
             format!("trades {}", times.collect::<Vec<_>>().join(" "))
         }
-        Event::Unconfirmed { room, attempts, .. } => format!("unconfirmed {room} {attempts}"),
-        Event::Subscribed { room, .. } => format!("subscribed {room}"),
-        Event::Refused { message, room, .. } => match room {
+        Event::Unconfirmed {
+            topic: room,
+            attempts,
+            ..
+        } => format!("unconfirmed {room} {attempts}"),
+        Event::Subscribed { topic: room, .. } => format!("subscribed {room}"),
+        Event::Refused {
+            message,
+            topic: room,
+            ..
+        } => match room {
             Some(room) => format!("refused {room}: {message}"),
             None => format!("refused {message}"),
         },

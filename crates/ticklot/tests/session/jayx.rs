@@ -68,7 +68,7 @@ fn reconnect_subscribes_everything_again() {
                 r#"42["openorders",{"apiKey":"ak_0123456789","category":"spot","symbol":"BTCUSDT"}]"#,
             ]
         );
-        bench.end(&Disconnect::Silent);
+        bench.end(&Disconnect::IdleTimeout);
         bench.now.0 += 60 * SECOND;
     }
     let mut plain = everything(Envelope::Plain);
@@ -93,7 +93,7 @@ fn repeated_handshake_subscribes_once() {
         bench.frame(OPEN);
         bench.frame(r#"40{"sid":"s"}"#);
         assert_eq!(bench.sent(), [""; 0]);
-        bench.end(&Disconnect::Silent);
+        bench.end(&Disconnect::IdleTimeout);
         bench.now.0 += 60 * SECOND;
     }
 }
@@ -141,7 +141,7 @@ fn candles_are_kept_by_symbol() {
     );
     bench.frame(&kline("BTCUSDT", "add", 120, 4));
     assert!(candles(&bench, "BTCUSDT", "1").unwrap().is_live());
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     let minutes = candles(&bench, "BTCUSDT", "1").unwrap();
     assert_eq!((minutes.is_live(), minutes.len()), (false, 2));
 }
@@ -172,7 +172,7 @@ fn the_account_follows_its_messages() {
         [OrderId::Number(2)]
     );
     assert!(account.balances_are_live() && account.orders_are_live());
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     let account = bench.books.account().unwrap();
     assert!(!account.balances_are_live() && !account.orders_are_live());
 }

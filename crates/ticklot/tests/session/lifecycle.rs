@@ -169,12 +169,12 @@ fn reconnect_waits_double_and_reset() {
     assert_eq!(wait, Duration::from_secs(1), "a book and five seconds");
     // A connection that lasted resets it.
     let mut bench = jayx(Envelope::SocketIo);
-    bench.end(&Disconnect::Silent);
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
+    bench.end(&Disconnect::IdleTimeout);
     bench.now = Nanos(100 * SECOND);
     bench.open();
     bench.now = Nanos(130 * SECOND);
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     assert_eq!(
         bench.session.next(bench.now),
         NextAction::WaitUntil(Nanos(131 * SECOND))
@@ -190,7 +190,7 @@ fn drawn_waits(seed: Option<u64>, id: u32) -> Vec<u64> {
     let mut session = Session::new(venue, ConnectionId(id), options, &mut books);
     let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
     let mut wait = |_| {
-        let _ = session.disconnected(Nanos(0), &Disconnect::Silent, &mut books, &mut handler);
+        let _ = session.disconnected(Nanos(0), &Disconnect::IdleTimeout, &mut books, &mut handler);
         match session.next(Nanos(0)) {
             NextAction::WaitUntil(until) => until.0,
             next => panic!("{next:?}"),
@@ -353,7 +353,10 @@ fn pong_proves_only_connection() {
         bench.session.record_activity(bench.now);
     }
     assert_eq!(bench.books.state(BOOK), BookState::Stale);
-    assert!(matches!(bench.pass(65 * SECOND), Some(Disconnect::Silent)));
+    assert!(matches!(
+        bench.pass(65 * SECOND),
+        Some(Disconnect::IdleTimeout)
+    ));
 }
 
 #[test]
@@ -363,7 +366,10 @@ fn silent_socket_io_times_out() {
     assert!(bench.pass(44 * SECOND).is_none());
     bench.frame("2");
     assert!(bench.pass(44 * SECOND).is_none());
-    assert!(matches!(bench.pass(2 * SECOND), Some(Disconnect::Silent)));
+    assert!(matches!(
+        bench.pass(2 * SECOND),
+        Some(Disconnect::IdleTimeout)
+    ));
 }
 
 #[test]
@@ -380,7 +386,7 @@ fn bayse_subscribes_in_tens() {
         assert_eq!(sent.len(), 3);
         assert!(sent[0].contains(r#""marketIds":["m00","m01","#));
         assert!(sent[2].contains(r#""m22"]"#));
-        bench.wait_after(&Disconnect::Silent);
+        bench.wait_after(&Disconnect::IdleTimeout);
     }
 }
 
@@ -533,7 +539,7 @@ fn late_frames_touch_no_book() {
     let mut bench = jayx(Envelope::SocketIo);
     bench.open();
     bench.frame(&packet_book(10, 11));
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     bench.events();
     assert_eq!(bench.frame(&packet_book(12, 13)), CallOutcome::Control);
     assert!(bench.events().is_empty());
@@ -549,7 +555,7 @@ fn wrong_url_is_final() {
         NextAction::Done
     );
     // A second end does not restart it.
-    assert_eq!(bench.end(&Disconnect::Silent), NextAction::Done);
+    assert_eq!(bench.end(&Disconnect::IdleTimeout), NextAction::Done);
     bench.session.resume();
     assert_eq!(
         bench.session.next(bench.now),

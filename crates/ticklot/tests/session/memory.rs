@@ -196,7 +196,7 @@ fn room_names_are_charged() {
     let full = bench.books.memory();
     bench.command(bayse::Command::Unsubscribe(topic(0)));
     assert_eq!(bench.books.memory(), full);
-    bench.end(&ticklot::Disconnect::Silent);
+    bench.end(&ticklot::Disconnect::IdleTimeout);
     bench.pass(60_000_000_000);
     bench.open();
     assert_eq!(bench.books.memory(), full - full / followed);
@@ -205,7 +205,7 @@ fn room_names_are_charged() {
         1,
         "room for one"
     );
-    bench.end(&ticklot::Disconnect::Silent);
+    bench.end(&ticklot::Disconnect::IdleTimeout);
     for at in 0..100 {
         bench.command(bayse::Command::Unsubscribe(topic(at)));
     }

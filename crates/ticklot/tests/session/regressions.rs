@@ -56,7 +56,7 @@ fn late_disconnect_expires_all_books() {
     let (mut sessions, mut books) = three();
     let (mut live, late) = (Vec::new(), Nanos(60 * SECOND));
     let mut handler = count(&mut live);
-    let _ = sessions[0].disconnected(late, &Disconnect::Silent, &mut books, &mut handler);
+    let _ = sessions[0].disconnected(late, &Disconnect::IdleTimeout, &mut books, &mut handler);
     drop(handler);
     assert_eq!(
         live, [0; 4],
@@ -70,7 +70,7 @@ fn plain_connection_without_data_ends() {
     bench.open();
     bench.frame(PLAIN_BOOK);
     assert!(bench.pass(59 * SECOND).is_none());
-    assert!(matches!(bench.pass(SECOND), Some(Disconnect::Silent)));
+    assert!(matches!(bench.pass(SECOND), Some(Disconnect::IdleTimeout)));
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn disconnect_reports_each_book() {
     bench.frame(NO_JSON);
     bench.frame(&bayse_book("m", "no"));
     bench.events();
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     assert_eq!(
         bench.events(),
         [
@@ -175,7 +175,7 @@ fn disconnect_reports_each_book() {
             "the server went silent, again"
         ]
     );
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     assert_eq!(
         bench.events(),
         ["the server went silent, again"],

@@ -148,7 +148,7 @@ fn invalidation_follows_its_cause() {
         "{stale:?}"
     );
     bench.frame(&packet_book(10, 11));
-    bench.end(&Disconnect::Silent);
+    bench.end(&Disconnect::IdleTimeout);
     assert_eq!(losses(&seen), [""; 0], "a disconnect has its own record");
 }
 

@@ -100,7 +100,7 @@ impl Venue for Metronome {
         self.limit
     }
 
-    fn silence_limit(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         None
     }
 }

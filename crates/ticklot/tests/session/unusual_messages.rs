@@ -137,7 +137,10 @@ fn announced_silence_is_bounded() {
         bench.frame(&packet_book(10, 11));
         assert!(bench.pass(seconds * SECOND - 1).is_none(), "{times}");
         let end = bench.pass(2);
-        assert!(matches!(end, Some(Disconnect::Silent)), "{times}: {end:?}");
+        assert!(
+            matches!(end, Some(Disconnect::IdleTimeout)),
+            "{times}: {end:?}"
+        );
         assert_eq!(bench.books.state(BOOK), BookState::Stale);
     }
 }

@@ -100,7 +100,7 @@ impl Venue for Probe {
     fn wants_connection(&self) -> bool {
         self.is_wanted
     }
-    fn silence_limit(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         None
     }
 }
@@ -270,7 +270,7 @@ fn ticks_follow_messages() {
     let mut feed = Feed::new(|event: Event<'_>, _: &Books| {
         match event {
             Event::Book(update) => last = last.max(update.received),
-            Event::Tick { now } => {
+            Event::Timer { now } => {
                 ticks += 1;
                 if now < last {
                     early.push(last.0 - now.0);
@@ -280,7 +280,7 @@ fn ticks_follow_messages() {
         }
         ControlFlow::<()>::Continue(())
     });
-    feed.tick_every(Duration::from_millis(1));
+    feed.timer_interval(Duration::from_millis(1));
     add(&mut feed, &url, config());
     let began = Instant::now();
     let mut spinning = feed.spinning(&SpinOptions::default()).unwrap();

@@ -181,7 +181,7 @@ impl Oracle {
         if let Event::Refused {
             connection,
             message,
-            room,
+            topic: room,
         } = event
             && let Some(traffic) = &mut self.connections[super::index_of(*connection)].traffic
         {

@@ -388,7 +388,7 @@ fn server_text_is_escaped() {
     feed.event(Event::Refused {
         connection: ConnectionId(0),
         message: "\u{1b}]0;title\u{7}\r\n",
-        room: None,
+        topic: None,
     });
     let _ = feed.take();
     for keys in ["", "o"] {

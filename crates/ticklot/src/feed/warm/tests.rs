@@ -81,9 +81,12 @@ impl<V: Venue> Live<V> {
 
     fn reconnect(&mut self) {
         let mut handler = Optional::new(&mut self.recorded);
-        let _ =
-            self.session
-                .disconnected(self.now, &Disconnect::Silent, &mut self.books, &mut handler);
+        let _ = self.session.disconnected(
+            self.now,
+            &Disconnect::IdleTimeout,
+            &mut self.books,
+            &mut handler,
+        );
         self.now.0 += 60 * SECOND;
         self.open();
     }

@@ -20,7 +20,7 @@ pub enum Action {
 
 /// A sent message.
 #[derive(Debug)]
-pub(super) struct Message<T> {
+pub(super) struct PendingRequest<T> {
     at: Nanos,
     pub(super) action: Action,
     /// The topics without a reply, by key. They stay after their subscriptions are removed: an error that names one must not
@@ -31,7 +31,7 @@ pub(super) struct Message<T> {
 /// Unanswered messages by sequence number.
 #[derive(Debug)]
 pub(super) struct Unanswered<T> {
-    messages: BTreeMap<u64, Message<T>>,
+    messages: BTreeMap<u64, PendingRequest<T>>,
     /// Sequence number and key of each topic by its id, for errors that contain an id.
     by_id: HashMap<Box<str>, BTreeSet<(u64, u64)>>,
     next: u64,
@@ -54,7 +54,7 @@ impl<T: Topic> Unanswered<T> {
         for (&key, topic) in &topics {
             self.insert_id(topic.id(), seq, key);
         }
-        let message = Message { at, action, topics };
+        let message = PendingRequest { at, action, topics };
         self.messages.insert(seq, message);
         seq
     }
@@ -80,7 +80,7 @@ impl<T: Topic> Unanswered<T> {
         }
     }
 
-    pub(super) fn remove(&mut self, seq: u64) -> Option<Message<T>> {
+    pub(super) fn remove(&mut self, seq: u64) -> Option<PendingRequest<T>> {
         let message = self.messages.remove(&seq)?;
         for (&key, topic) in &message.topics {
             self.remove_id(topic.id(), seq, key);
@@ -113,7 +113,7 @@ impl<T: Topic> Unanswered<T> {
 
     /// The oldest message with this batch key.
     pub(super) fn first_of(&self, batch: T::Batch) -> Option<u64> {
-        let is_it = |it: &Message<T>| {
+        let is_it = |it: &PendingRequest<T>| {
             let first = it.topics.first_key_value();
             first.is_some_and(|(_, topic)| topic.batch() == batch)
         };
@@ -146,7 +146,7 @@ impl<T: Topic> Unanswered<T> {
 impl<T: Topic> Unanswered<T> {
     /// The messages with this action that contain a topic.
     pub(super) fn of(&self, key: u64, action: Action) -> Vec<u64> {
-        let is_it = |it: &Message<T>| it.action == action && it.topics.contains_key(&key);
+        let is_it = |it: &PendingRequest<T>| it.action == action && it.topics.contains_key(&key);
         let messages = self.messages.iter().filter(|(_, it)| is_it(it));
         messages.map(|(seq, _)| *seq).collect()
     }

@@ -11,7 +11,7 @@ use super::MAX_BOOKS;
 use super::subscription_filter::SubscriptionFilter;
 use crate::books::{BookConfig, BookId, Books, Instrument};
 use crate::event::{Handler, LastTrade, Source};
-use crate::venue::{Concerns, Context, Snapshot};
+use crate::venue::{Context, ErrorScope, Snapshot};
 
 /// The books by outcome and by market. Outcome ids may repeat in several markets.
 #[derive(Debug, Default)]
@@ -69,9 +69,9 @@ impl BookRouter {
             return match context.books().len() {
                 MAX_BOOKS.. => {
                     let error = too_many_books(line.number);
-                    context.unreadable(Concerns::None, error, line.bytes)
+                    context.unreadable(ErrorScope::None, error, line.bytes)
                 }
-                _ => context.no_room(line.number, line.bytes),
+                _ => context.over_budget(line.number, line.bytes),
             };
         };
         let book = context.books().last_known(id);
@@ -119,7 +119,7 @@ impl BookRouter {
             market,
             name: outcome,
         };
-        if !context.has_room(&instrument) {
+        if !context.fits_budget(&instrument) {
             return None;
         }
         let id = context.add_book(&instrument, BookConfig::snapshots(scale));

@@ -11,7 +11,7 @@
 //! Topics can be changed at any time, also without an open connection: see [`Command`].
 
 mod book_router;
-mod neutral;
+mod events;
 mod plan;
 mod protocol;
 mod rooms;

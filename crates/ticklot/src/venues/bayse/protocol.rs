@@ -12,7 +12,7 @@ use ticklot_frame::bayse::{
 use ticklot_frame::{DecodeError, Line, Lines, Scales, VenueName};
 
 use super::book_router::{BookRouter, Outcomes};
-use super::neutral;
+use super::events;
 use super::rooms;
 use super::topic::{Topic, write_subscription};
 use super::{BOOKS_PATH, Bayse, Command, FirstBooks, RATE_LIMIT, SILENCE_LIMIT};
@@ -22,7 +22,7 @@ use crate::session::RateLimit;
 use crate::venue::on_message::OnMessage;
 use crate::venue::subscriptions::{Confirmed, Subscriptions, ToSend};
 use crate::venue::{
-    CallOutcome, CommandCheck, Concerns, Context, HttpRequest, RequestId, SendSlot, Venue,
+    CallOutcome, CommandCheck, Context, ErrorScope, HttpRequest, RequestId, SendSlot, Venue,
 };
 
 impl Venue for Bayse {
@@ -174,7 +174,7 @@ impl Venue for Bayse {
         }))
     }
 
-    fn silence_limit(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         Some(SILENCE_LIMIT)
     }
 
@@ -243,12 +243,12 @@ impl Venue for Bayse {
                     let scale = scales.scale(update.market_id);
                     router.apply(&update, line, (scope, scale, Source::Request), context)
                 }
-                Err(error) => context.unreadable(Concerns::None, error, body),
+                Err(error) => context.unreadable(ErrorScope::None, error, body),
             };
             flow
         });
         if let (Err(error), ControlFlow::Continue(())) = (decoded, flow) {
-            flow = context.unreadable(Concerns::None, error, body);
+            flow = context.unreadable(ErrorScope::None, error, body);
         }
         CallOutcome::from(flow)
     }
@@ -298,7 +298,7 @@ impl Bayse {
                 }
                 context.confirmed();
                 context.message::<Self>(&message)?;
-                neutral::events(&message, line, scope, scales, context)
+                events::emit(&message, line, scope, scales, context)
             }
             Message::Connected {
                 client_id, message, ..
@@ -309,7 +309,7 @@ impl Bayse {
             }),
             Message::Subscribed { room } => {
                 if !context.has_room_for(subscriptions.name_growth(room), None) {
-                    return context.no_room(line.number, line.bytes);
+                    return context.over_budget(line.number, line.bytes);
                 }
                 context.confirmed();
                 if let Room::OrderBook { currency, .. } = Room::parse(room) {
@@ -319,11 +319,17 @@ impl Bayse {
                     // The user has unsubscribed before the confirmation.
                     subscriptions.unsubscribe_orphan(room);
                 }
-                context.emit(Event::Subscribed { connection, room })
+                context.emit(Event::Subscribed {
+                    connection,
+                    topic: room,
+                })
             }
             Message::Unsubscribed { room } => {
                 subscriptions.on_unsubscribed(room, context.now());
-                context.emit(Event::Unsubscribed { connection, room })
+                context.emit(Event::Unsubscribed {
+                    connection,
+                    topic: room,
+                })
             }
             Message::Pong { .. } => match pings.answered(context.received()) {
                 Some(time) => context.emit(Event::RoundTrip { connection, time }),
@@ -350,16 +356,16 @@ fn refused_line<H: Handler + ?Sized>(
         outcome_id,
     } = decoder.identify(line.bytes)
     else {
-        return context.unreadable(Concerns::None, error.on_line(line.number), line.bytes);
+        return context.unreadable(ErrorScope::None, error.on_line(line.number), line.bytes);
     };
     // A market or an outcome without a book needs no mark.
     let known = |market, outcome| outcomes.get(market, outcome, context.books());
     let concerns = match (market_id, outcome_id) {
         (Some(market), Some(outcome)) => {
-            known(market, outcome).map_or(Concerns::None, Concerns::Book)
+            known(market, outcome).map_or(ErrorScope::None, ErrorScope::Book)
         }
-        (Some(market), None) => Concerns::Books(outcomes.of_market(market)),
-        (None, _) => Concerns::Connection,
+        (Some(market), None) => ErrorScope::Books(outcomes.of_market(market)),
+        (None, _) => ErrorScope::Connection,
     };
     context.unreadable(concerns, error.on_line(line.number), line.bytes)
 }

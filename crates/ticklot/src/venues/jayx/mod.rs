@@ -42,7 +42,7 @@ const MAX_SILENCE: Duration = Duration::from_secs(120);
 
 /// The silence limit of a plain JSON connection with an order book. The venue documents no heartbeat for it. Without a
 /// limit, a dead connection would stay open forever.
-const PLAIN_SILENCE_LIMIT: Duration = Duration::from_secs(60);
+const PLAIN_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The first timeout of a subscription to an order book. The venue documents no confirmation, so the first order book
 /// serves as one.
@@ -169,7 +169,7 @@ pub struct JayX {
     book: Option<BookId>,
     candles: Vec<(Box<str>, CandlesId)>,
     /// From the server's handshake: the longest time between two of its pings.
-    silence_limit: Option<Duration>,
+    idle_timeout: Option<Duration>,
     /// The deadline of the handshake.
     join_by: Option<Nanos>,
     /// When the order book is requested again, unless one arrives.
@@ -203,7 +203,7 @@ impl JayX {
             decoder: Decoder::new(Envelope::Auto),
             book: None,
             candles: Vec::new(),
-            silence_limit: None,
+            idle_timeout: None,
             join_by: None,
             book_by: None,
             attempts: 0,

@@ -11,7 +11,7 @@ use ticklot_frame::jayx::{
 use ticklot_frame::{Lines, Skipped, VenueName};
 
 use super::{
-    ACK_TIMEOUT, HANDSHAKE_TIMEOUT, JayX, MAX_DOUBLINGS, MAX_SILENCE, PLAIN_SILENCE_LIMIT, Topic,
+    ACK_TIMEOUT, HANDSHAKE_TIMEOUT, JayX, MAX_DOUBLINGS, MAX_SILENCE, PLAIN_IDLE_TIMEOUT, Topic,
 };
 use crate::books::{BookConfig, BookId, Books, Candle, CandlesId, ConnectionId, Instrument};
 use crate::event::{
@@ -19,7 +19,7 @@ use crate::event::{
 };
 use crate::session::Outbox;
 use crate::venue::on_message::OnMessage;
-use crate::venue::{CallOutcome, Concerns, Context, NoCommand, Snapshot, Venue};
+use crate::venue::{CallOutcome, Context, ErrorScope, NoCommand, Snapshot, Venue};
 
 impl Venue for JayX {
     type Command = NoCommand;
@@ -57,14 +57,14 @@ impl Venue for JayX {
     }
 
     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
-        self.silence_limit = None;
+        self.idle_timeout = None;
         self.join_by = None;
         self.book_by = None;
         self.attempts = 0;
         let now = context.now();
         self.envelopes.opened(now);
         if self.envelopes.current == Envelope::Plain {
-            self.silence_limit = self.book.map(|_| PLAIN_SILENCE_LIMIT);
+            self.idle_timeout = self.book.map(|_| PLAIN_IDLE_TIMEOUT);
             self.subscribe(now, context.outbox());
         } else {
             // In Socket.IO, the server sends the first packet.
@@ -132,13 +132,13 @@ impl Venue for JayX {
         if let Some(topic) = self.book_topic() {
             self.request(topic, context.outbox());
         }
-        let (room, attempts) = (self.book_room(), self.attempts);
+        let (topic, attempts) = (self.book_topic_name(), self.attempts);
         self.await_book(now);
-        CallOutcome::from(context.unconfirmed(&room, attempts))
+        CallOutcome::from(context.unconfirmed(&topic, attempts))
     }
 
-    fn silence_limit(&self) -> Option<Duration> {
-        self.silence_limit
+    fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
     }
 
     /// The order book, without the other topics and the key.
@@ -166,7 +166,7 @@ fn instrument(symbol: &str) -> Instrument<'_> {
 
 /// The action for a packet of the Socket.IO session.
 enum Step {
-    Join { silence_limit: Duration },
+    Join { idle_timeout: Duration },
     Subscribe,
     Pong,
     End(EndReason),
@@ -182,7 +182,7 @@ impl Step {
             } => {
                 let limit = u64::from(ping_interval_ms) + u64::from(ping_timeout_ms);
                 Self::Join {
-                    silence_limit: Duration::from_millis(limit).min(MAX_SILENCE),
+                    idle_timeout: Duration::from_millis(limit).min(MAX_SILENCE),
                 }
             }
             Control::Connected => Self::Subscribe,
@@ -221,8 +221,8 @@ impl JayX {
                     .identify(text)
                     .is_some_and(|event| event != "orderbook");
                 let concerns = match self.book {
-                    Some(id) if !is_other => Concerns::Book(id),
-                    _ => Concerns::None,
+                    Some(id) if !is_other => ErrorScope::Book(id),
+                    _ => ErrorScope::None,
                 };
                 return CallOutcome::from(context.unreadable(concerns, error.on_line(line), text));
             }
@@ -265,7 +265,7 @@ impl JayX {
         };
         CallOutcome::from(match (flow, skipped) {
             (ControlFlow::Continue(()), Some(Skipped { first, .. })) => {
-                context.unreadable(Concerns::None, first.on_line(line), text)
+                context.unreadable(ErrorScope::None, first.on_line(line), text)
             }
             (flow, _) => flow,
         })
@@ -279,9 +279,9 @@ impl JayX {
         let now = context.now();
         let outbox = context.outbox();
         match step {
-            Step::Join { .. } if self.silence_limit.is_some() => {}
-            Step::Join { silence_limit } => {
-                self.silence_limit = Some(silence_limit);
+            Step::Join { .. } if self.idle_timeout.is_some() => {}
+            Step::Join { idle_timeout } => {
+                self.idle_timeout = Some(idle_timeout);
                 outbox.push(|out| out.extend_from_slice(CONNECT));
             }
             // Once per connection, also if the server repeats its packet.
@@ -317,7 +317,7 @@ impl JayX {
     }
 
     /// The name of the order book's subscription in events.
-    fn book_room(&self) -> String {
+    fn book_topic_name(&self) -> String {
         match self.book_topic() {
             Some(Topic::OrderBook { symbol, .. }) => format!("orderbook:{symbol}"),
             _ => String::new(),
@@ -339,10 +339,10 @@ impl JayX {
         if self.attempts <= 1 {
             return ControlFlow::Continue(());
         }
-        let (connection, room) = (context.connection(), self.book_room());
+        let (connection, topic) = (context.connection(), self.book_topic_name());
         context.emit(Event::Subscribed {
             connection,
-            room: &room,
+            topic: &topic,
         })
     }
 

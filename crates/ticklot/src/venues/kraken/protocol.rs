@@ -24,8 +24,8 @@ use crate::session::RateLimit;
 use crate::venue::on_message::OnMessage;
 use crate::venue::subscriptions::{Action, Confirmed, INLINE, Name, SubscriptionState, ToSend};
 use crate::venue::{
-    CallOutcome, CommandCheck, Concerns, Context, Delta, Liveness, ResyncReply, SendSlot, Snapshot,
-    Venue,
+    CallOutcome, CommandCheck, Context, Delta, ErrorScope, Liveness, ResyncReply, SendSlot,
+    Snapshot, Venue,
 };
 
 impl Venue for Kraken {
@@ -221,7 +221,7 @@ impl Venue for Kraken {
         Some(scratch)
     }
 
-    fn silence_limit(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         // Without a subscription, the venue sends no heartbeats.
         Some(match self.protocol.is_subscribed {
             true => SILENCE_LIMIT,
@@ -263,8 +263,8 @@ impl Protocol {
     ) -> ControlFlow<()> {
         let id = match self.symbols.get(book.symbol) {
             Some(symbol) if symbol.is_followed => symbol.book,
-            _ if self.any && !context.has_room(&instrument(book.symbol)) => {
-                return context.no_room(0, bytes);
+            _ if self.any && !context.fits_budget(&instrument(book.symbol)) => {
+                return context.over_budget(0, bytes);
             }
             _ if self.any => Some(self.add_book(book.symbol, context)),
             _ => None,
@@ -326,7 +326,7 @@ impl Protocol {
                 self.trades(trades, context)?;
                 match trades.skipped {
                     Some(Skipped { first, .. }) => {
-                        context.unreadable(Concerns::None, *first, bytes)
+                        context.unreadable(ErrorScope::None, *first, bytes)
                     }
                     None => ControlFlow::Continue(()),
                 }
@@ -455,7 +455,7 @@ impl Protocol {
         };
         context.confirmed();
         let connection = context.connection();
-        let room = topic.to_string();
+        let name = topic.to_string();
         match ack.method {
             Method::Subscribe => {
                 if self.any {
@@ -464,16 +464,16 @@ impl Protocol {
                     && self.subscriptions.state(&topic).is_none()
                 {
                     // The topic was removed before its confirmation.
-                    self.subscriptions.unsubscribe_orphan(&room);
+                    self.subscriptions.unsubscribe_orphan(&name);
                 }
                 self.is_subscribed |= ack.symbol.is_some();
-                let room = room.as_str();
-                context.emit(Event::Subscribed { connection, room })
+                let topic = name.as_str();
+                context.emit(Event::Subscribed { connection, topic })
             }
             Method::Unsubscribe => {
                 self.unsubscribed(&topic, context)?;
-                let room = room.as_str();
-                context.emit(Event::Unsubscribed { connection, room })
+                let topic = name.as_str();
+                context.emit(Event::Unsubscribed { connection, topic })
             }
         }
     }
@@ -507,7 +507,7 @@ impl Protocol {
     /// does not become a gap, which would request one.
     fn request_lost_snapshots<H: Handler + ?Sized>(
         &self,
-        concerns: Concerns<'_>,
+        concerns: ErrorScope<'_>,
         context: &mut Context<'_, H>,
     ) {
         let mut request = |id| {
@@ -519,8 +519,8 @@ impl Protocol {
             }
         };
         match concerns {
-            Concerns::Book(id) => request(id),
-            Concerns::Connection => {
+            ErrorScope::Book(id) => request(id),
+            ErrorScope::Connection => {
                 let topics = self.subscriptions.iter();
                 let subscribed =
                     topics.filter(|(_, state)| *state == SubscriptionState::Subscribed);
@@ -573,7 +573,7 @@ impl Protocol {
         let request = refusal
             .symbol
             .and_then(|symbol| self.request_of(symbol, refusal.method));
-        let room = request.as_ref().map(|(topic, _)| topic.to_string());
+        let topic = request.as_ref().map(|(topic, _)| topic.to_string());
         match request {
             Some((topic, action)) => {
                 self.request_refused(&topic, action, (kind, message), context)?;
@@ -583,7 +583,7 @@ impl Protocol {
             }
             None => {}
         }
-        context.refused(message, room.as_deref())
+        context.refused(message, topic.as_deref())
     }
 
     /// The unanswered request that a refusal with this symbol and this method refers to.
@@ -653,7 +653,7 @@ impl Protocol {
         if topic.symbol().is_some_and(str::is_empty) {
             return context.refused("an empty symbol", None);
         }
-        if !self.has_room(topic, context) {
+        if !self.fits_budget(topic, context) {
             return context.refused("no room in memory for a topic", Some(&topic.to_string()));
         }
         self.subscriptions.subscribe(topic.clone(), Name::Unused);
@@ -672,7 +672,11 @@ impl Protocol {
     }
 
     /// Whether the memory budget has room for a topic, its symbol and its book, if they are new.
-    fn has_room<H: Handler + ?Sized>(&self, topic: &Topic, context: &mut Context<'_, H>) -> bool {
+    fn fits_budget<H: Handler + ?Sized>(
+        &self,
+        topic: &Topic,
+        context: &mut Context<'_, H>,
+    ) -> bool {
         let name = topic.symbol().unwrap_or_default();
         let new = self.subscriptions.growth(topic, &Name::Unused) + self.symbols.growth(name);
         let is_new_book = matches!(topic, Topic::Book(_)) && self.book_of(topic).is_none();
@@ -714,11 +718,11 @@ fn refused_frame<H: Handler + ?Sized>(
     let message = decoder.identify(frame).unwrap_or_default();
     let is_other = message.method.is_some() || message.channel.is_some_and(|it| it != "book");
     let concerns = match message.symbol {
-        _ if is_other => Concerns::None,
-        None => Concerns::Connection,
+        _ if is_other => ErrorScope::None,
+        None => ErrorScope::Connection,
         Some(name) => match protocol.followed(name) {
-            Some(id) => Concerns::Book(id),
-            None if protocol.any => Concerns::None,
+            Some(id) => ErrorScope::Book(id),
+            None if protocol.any => ErrorScope::None,
             // An unrequested symbol has no known scale, which does not make the frame invalid.
             None => {
                 context.count_unrequested();

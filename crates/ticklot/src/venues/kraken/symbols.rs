@@ -10,7 +10,7 @@ use crate::books::BookId;
 
 /// The state of a symbol.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Symbol {
+pub(super) struct SymbolState {
     pub(super) book: Option<BookId>,
     /// Whether the user follows the book.
     pub(super) is_followed: bool,
@@ -27,7 +27,7 @@ pub(super) struct Symbol {
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
     by_name: HashMap<Box<str>, usize>,
-    all: Vec<(Box<str>, Symbol)>,
+    all: Vec<(Box<str>, SymbolState)>,
     /// The scale of symbols whose precision is unknown.
     pub(super) scale: Option<Scale>,
     /// The index of the symbol by book.
@@ -47,7 +47,7 @@ impl Symbols {
     }
 
     #[inline]
-    pub(super) fn get(&self, name: &str) -> Option<&Symbol> {
+    pub(super) fn get(&self, name: &str) -> Option<&SymbolState> {
         let at = *self.by_name.get(name)?;
         self.all.get(at).map(|(_, symbol)| symbol)
     }
@@ -66,13 +66,13 @@ impl Symbols {
     }
 
     /// The symbol, added if it is new. Adding allocates.
-    pub(super) fn add(&mut self, name: &str) -> &mut Symbol {
+    pub(super) fn add(&mut self, name: &str) -> &mut SymbolState {
         let next = self.all.len();
         let at = self.by_name.get(name).copied().unwrap_or(next);
         if at == next {
             self.bytes += symbol_bytes(name);
             self.by_name.insert(name.into(), next);
-            self.all.push((name.into(), Symbol::default()));
+            self.all.push((name.into(), SymbolState::default()));
         }
         &mut self.all[at].1
     }

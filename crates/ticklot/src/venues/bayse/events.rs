@@ -12,10 +12,10 @@ use ticklot_frame::{
 
 use crate::books::Instrument;
 use crate::event::{Event, Handler, OrderRef, OrderUpdate, ReferencePrice};
-use crate::venue::{Concerns, Context};
+use crate::venue::{Context, ErrorScope};
 
 /// Emits the events of a message. `scope` is the currency of the connection, and `line` the line of the message.
-pub(super) fn events<H: Handler + ?Sized>(
+pub(super) fn emit<H: Handler + ?Sized>(
     message: &Message<'_>,
     line: Line<'_>,
     scope: Option<Currency>,
@@ -48,7 +48,7 @@ fn trade<H: Handler + ?Sized>(
         Ok(read) => read,
         Err(error) => {
             let error = number_error(error).on_line(line.number);
-            return context.unreadable(Concerns::None, error, line.bytes);
+            return context.unreadable(ErrorScope::None, error, line.bytes);
         }
     };
     let created = order.updated_at.unix_millis().ok().or(fill.sent);
