@@ -13,6 +13,28 @@
 //! | only decode frames | the crate `ticklot-frame` |
 //! | only maintain a book | the crate `ticklot-book` |
 //!
+//! A [`Session`] needs no network. This one applies a frame that it receives as bytes:
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//!
+//! use ticklot::jayx::{Envelope, JayX};
+//! use ticklot::{BookView, Books, ConnectionId, Event, Lots, Nanos, Options, Session, Ticks};
+//!
+//! let mut books = Books::new();
+//! let mut handler = |_: Event<'_>, _: &Books| ControlFlow::Continue(());
+//! let venue = JayX::new("BTCUSDT").envelope(Envelope::Plain).build()?;
+//! let mut session = Session::new(venue, ConnectionId(0), Options::default(), &mut books);
+//! let book = books.ids().next().ok_or("no book")?;
+//!
+//! let _ = session.opened(Nanos(1), &mut books, &mut handler);
+//! let frame = br#"{"orderBook":{"bids":[{"ticks":6679900,"lots":250,"count":3}],"asks":[],"trades":[]}}"#;
+//! let _ = session.frame(frame, Nanos(2), &mut books, &mut handler);
+//! let best = books.live(book).and_then(|book| book.best_bid()).ok_or("not live")?;
+//! assert_eq!((best.ticks, best.lots), (Ticks(6_679_900), Lots(250)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Features
 //!
 //! All features are additive: each works alone and with any others.

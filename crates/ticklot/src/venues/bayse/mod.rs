@@ -9,6 +9,14 @@
 //! | all of these | [`Plan`] creates the connections |
 //!
 //! Topics can be changed at any time, also without an open connection: see [`Command`].
+//!
+//! ```
+//! use ticklot::bayse::{Bayse, Currency, Topic};
+//!
+//! let venue = Bayse::new(["mkt_1"]).currency(Currency::Ngn).follow(Topic::order_book("mkt_2")).build()?;
+//! # let _ = venue;
+//! # Ok::<(), ticklot::bayse::BuildError>(())
+//! ```
 
 mod book_router;
 mod events;

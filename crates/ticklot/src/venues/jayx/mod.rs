@@ -6,6 +6,14 @@
 //!
 //! [`Books::candles`](crate::Books::candles) and [`Books::account_of`](crate::Books::account_of) return candles, balances
 //! and orders.
+//!
+//! ```
+//! use ticklot::jayx::{JayX, Topic};
+//!
+//! let venue = JayX::new("BTCUSDT").follow(Topic::kline("ETHUSDT", "1")).build()?;
+//! # let _ = venue;
+//! # Ok::<(), ticklot::jayx::BuildError>(())
+//! ```
 
 mod envelope;
 mod plan;
