@@ -23,7 +23,8 @@ const READ_COST: usize = 1 << 10;
 
 /// The reading half of a connection.
 ///
-/// It never writes: it returns pings and closes, and the owner replies with the [`Writer`](crate::Writer).
+/// It never writes: it returns pings and closes, and the owner replies with the [`Writer`](crate::Writer). For a feed, the
+/// owner is the driver: `crates/ticklot/src/feed/driver.rs`, or `spin.rs` if it spins.
 pub struct Reader {
     decoder: Decoder,
     stream: Shared,
