@@ -393,7 +393,7 @@ watch --venue=bayse --url=CLOSED | 2 | --url needs --market
 watch --venue=bayse --market=any,m1 --url=CLOSED | 2 | --market must be a list of ids; to keep every book, use --accept-any
 watch --venue=jayx --market=m | 2 | --market applies only to Bayse
 watch --venue=bayse --market=any | 2 | --accept-any subscribes to nothing
-watch --venue=bayse --symbol=ETHUSDT | 2 | --symbol applies only to JayX
+watch --venue=bayse --symbol=ETHUSDT | 2 | --symbol applies only to Kraken, and to JayX without --jayx-stream positions
 watch --venue=bayse --channel=prices --market=m | 2 | --market applies only to Bayse's --channel orderbook, activity and orders
 watch --venue=bayse --channel=prices --currency=NGN | 2 | --currency applies only to Bayse's --channel orderbook
 watch --venue=bayse --bayse-event=e | 2 | --bayse-event applies only to Bayse's --channel prices and activity
