@@ -6,6 +6,11 @@
 //!
 //! Each metric has the labels `venue` and `connection`; the latter is the number of the [`ConnectionId`]. [`all`] lists
 //! the metrics.
+//!
+//! ```
+//! let names: Vec<&str> = ticklot::observe::metrics::all().map(|metric| metric.name).collect();
+//! assert!(names.contains(&"ticklot_gaps_total"));
+//! ```
 
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 use ticklot_frame::VenueName;

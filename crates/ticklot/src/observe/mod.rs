@@ -5,6 +5,8 @@
 //! | receive every message of a session, and each invalidation of a book | [`Tap`] |
 //! | measure the latency of each stage | [`Latency`] (feature `latency`) |
 //! | export the counts | [`metrics`] (feature `metrics`) |
+//!
+//! [`Tap`] has an example.
 
 #[cfg(feature = "latency")]
 pub(crate) mod latency;

@@ -3,6 +3,87 @@
 //! A venue of this crate has its decoders in `ticklot-frame` and its protocol in `venues/`. A user's venue only implements
 //! [`Venue`]. Helpers: [`Subscriptions`](crate::venue::subscriptions) tracks the subscriptions, `ticklot_frame::json` reads
 //! JSON numbers exactly, and [`Venue::next_request`] fetches over HTTP.
+//!
+//! This venue has one book. Its frames are the prices of the best bid and the best ask, in ticks:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ticklot::events::{DecodeError, ErrorKind};
+//! use ticklot::venue::{
+//!     BookConfig, CallOutcome, Context, ErrorScope, NoCommand, Snapshot, Venue, VenueName,
+//! };
+//! use ticklot::{BookId, Books, ConnectionId, Instrument, Level, Lots, OnMessage, Scale, Ticks};
+//!
+//! const NAME: VenueName = VenueName("quotes");
+//!
+//! fn error(kind: ErrorKind) -> DecodeError {
+//!     DecodeError { venue: NAME, line: 0, offset: 0, kind }
+//! }
+//!
+//! struct Quotes {
+//!     scale: Scale,
+//!     book: Option<BookId>,
+//! }
+//!
+//! impl Venue for Quotes {
+//!     type Command = NoCommand;
+//!     type Message<'a> = ();
+//!
+//!     fn name(&self) -> VenueName {
+//!         NAME
+//!     }
+//!
+//!     fn url(&self) -> &str {
+//!         "ws://127.0.0.1:9001"
+//!     }
+//!
+//!     fn register(&mut self, connection: ConnectionId, books: &mut Books) {
+//!         let instrument = Instrument::of_symbol(NAME, "BTCUSDT");
+//!         let config = BookConfig::snapshots(self.scale);
+//!         self.book = Some(books.add(connection, &instrument, config));
+//!     }
+//!
+//!     fn opened<H: OnMessage<Self> + ?Sized>(&mut self, context: &mut Context<'_, H>) {
+//!         context.outbox().push(|out| out.extend_from_slice(b"subscribe"));
+//!     }
+//!
+//!     fn frame<H: OnMessage<Self> + ?Sized>(
+//!         &mut self,
+//!         frame: &[u8],
+//!         context: &mut Context<'_, H>,
+//!     ) -> CallOutcome {
+//!         let Some(id) = self.book else { return CallOutcome::Data };
+//!         let prices = std::str::from_utf8(frame).ok().and_then(|text| {
+//!             let (bid, ask) = text.split_once(' ')?;
+//!             Some((bid.parse().ok()?, ask.parse().ok()?))
+//!         });
+//!         context.decoded();
+//!         CallOutcome::from(match prices {
+//!             Some((bid, ask)) => {
+//!                 let (bids, asks) = ([Level::new(Ticks(bid), Lots(1))], [Level::new(Ticks(ask), Lots(1))]);
+//!                 let snapshot = Snapshot { bytes: frame, bids: &bids, asks: &asks, ..Snapshot::default() };
+//!                 context.apply_snapshot(id, &snapshot, |it| error(ErrorKind::Book(it.kind)))
+//!             }
+//!             None => context.unreadable(ErrorScope::Book(id), error(ErrorKind::Missing { field: "price" }), frame),
+//!         })
+//!     }
+//!
+//!     fn command<H: OnMessage<Self> + ?Sized>(
+//!         &mut self,
+//!         command: NoCommand,
+//!         _: &mut Context<'_, H>,
+//!     ) -> CallOutcome {
+//!         match command {}
+//!     }
+//!
+//!     fn idle_timeout(&self) -> Option<Duration> {
+//!         Some(Duration::from_secs(10))
+//!     }
+//! }
+//! ```
+//!
+//! `docs/venues.md` lists what else a venue can implement, and `examples/own_venue` is a complete one.
 
 mod bad_line;
 mod context;
