@@ -7,7 +7,7 @@ use super::backend::SimdBackend;
 use super::compiled_reader::{CompiledReader, ReadLevels};
 use super::lanes::Lanes;
 use super::literal::Literal;
-use super::number::{LONGEST, number_len};
+use super::number_check::{LONGEST, number_len};
 use super::number_shape::{SHAPES, Shape, digits_len};
 use super::window::{PaddedInput, Window, word};
 use crate::digits::POWERS;

@@ -89,7 +89,7 @@ mod learn;
 mod levels;
 mod list_cache;
 mod literal;
-mod number;
+mod number_check;
 mod number_shape;
 #[cfg(test)]
 mod tests;
@@ -104,7 +104,7 @@ pub use self::backend::DecodeBackend;
 pub(crate) use self::backend::SimdBackend;
 use self::levels::{Decimals, ExpectedShapes, Integers, LevelFormat, NumberFormat, read_levels};
 pub(crate) use self::list_cache::ListCache;
-use self::number::{LONGEST, number_len};
+use self::number_check::{LONGEST, number_len};
 use self::window::PaddedInput;
 use crate::json::{Parser, Value};
 use crate::levels::{LevelBuffer, ListOffsets, SideBuffer};
