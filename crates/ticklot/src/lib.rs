@@ -81,6 +81,15 @@ pub use crate::venue::on_message::OnMessage;
 pub use crate::venues::{bayse, jayx, kraken};
 
 /// The other types of `ticklot-book`: storage, sequence rules, changes and views.
+///
+/// ```
+/// use ticklot::Scale;
+/// use ticklot::book::{Book, Coverage, Ladder};
+///
+/// let book = Book::<Ladder>::with_storage(Scale::new(2, 3)?).with_coverage(Coverage::Full);
+/// # let _ = book;
+/// # Ok::<(), ticklot::book::ScaleError>(())
+/// ```
 pub mod book {
     pub use ticklot_book::{
         Book, BookError, BookErrorKind, BookRefLevels, Change, Changes, ChangesIter, Checksum,
@@ -90,6 +99,21 @@ pub mod book {
 }
 
 /// The types in an [`Event`].
+///
+/// ```
+/// use ticklot::Event;
+/// use ticklot::events::TradeSide;
+///
+/// /// The number of trades in an event in which the taker bought.
+/// fn buys(event: &Event<'_>) -> usize {
+///     match event {
+///         Event::Trades(trades) => {
+///             trades.trades.iter().filter(|it| it.side == TradeSide::Buy).count()
+///         }
+///         _ => 0,
+///     }
+/// }
+/// ```
 pub mod events {
     pub use ticklot_frame::{
         Decimal, DecodeError, ErrorKind, Trade, TradeSide, UnixMillis, UnixSeconds,
@@ -104,6 +128,15 @@ pub mod events {
 }
 
 /// The stores next to the books of [`Books`]: accounts, candles and recent trades.
+///
+/// ```
+/// use ticklot::stores::Account;
+/// use ticklot::{Books, ConnectionId};
+///
+/// fn open_orders(books: &Books, connection: ConnectionId) -> usize {
+///     books.account_of(connection).map_or(0, |account: &Account| account.orders().len())
+/// }
+/// ```
 pub mod stores {
     pub use crate::books::{
         Account, Balance, BookCounts, Candle, Candles, CandlesId, MAX_CANDLES, MAX_ORDERS,
@@ -112,6 +145,18 @@ pub mod stores {
 }
 
 /// Control of a running [`Feed`].
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use ticklot::control::ShutdownHandle;
+/// use ticklot::{Books, Event, Feed};
+///
+/// let feed = Feed::new(|_: Event<'_>, _: &Books| ControlFlow::Continue(()));
+/// // Any thread may call `stop` on it.
+/// let handle: ShutdownHandle = feed.shutdown_handle();
+/// # let _ = handle;
+/// ```
 #[cfg(feature = "feed")]
 pub mod control {
     pub use crate::feed::{
@@ -120,6 +165,14 @@ pub mod control {
 }
 
 /// The types that a custom driver of a [`Session`] needs.
+///
+/// ```
+/// use ticklot::driver::NextAction;
+///
+/// fn needs_socket(next: NextAction) -> bool {
+///     matches!(next, NextAction::Connect | NextAction::Open)
+/// }
+/// ```
 pub mod driver {
     pub use crate::session::{NextAction, Outbox, RateLimit, ResyncPolicy};
 }
